@@ -1,0 +1,45 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod class;
+mod detection;
+mod error;
+mod frame;
+mod geometry;
+mod image;
+mod mask;
+mod options;
+mod pipeline;
+mod predictions;
+mod predictor;
+mod ram;
+mod sink;
+mod source;
+mod tracker;
+mod yuv;
+
+#[cfg(feature = "alloc")]
+mod boxed;
+
+#[cfg(feature = "alloc")]
+pub use boxed::{AnyError, Boxed, PredictionsBuf};
+pub use class::{ClassFilter, ClassId, ClassSet, ClassSetFull};
+pub use detection::{Angle, Detection, Keypoint, Mask, Span, TrackId};
+pub use error::{Error, ErrorKind, ErrorType};
+pub use frame::{Frame, FrameInfo, SourceId};
+pub use geometry::BBox;
+pub use image::{ImageError, ImageView, PixelFormat};
+pub use mask::MaskView;
+pub use options::{OptionError, PredictOptions};
+pub use pipeline::{Pipeline, PipelineError};
+pub use predictions::{Losses, MaskRect, Predictions, PredictionsMut, PredictionsRef, PredictionsStorage};
+pub use predictor::{BatchOutput, InputSize, ModelSpec, Outputs, Predictor};
+pub use sink::{NullSink, Sink, SinkPairError};
+pub use source::FrameSource;
+pub use tracker::{NoTracker, Tracker};
+pub use yuv::YuvEncoding;

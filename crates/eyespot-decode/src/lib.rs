@@ -1,0 +1,2 @@
+//! Head decoders and suppression.
+#![no_std]

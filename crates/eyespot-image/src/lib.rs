@@ -1,0 +1,2 @@
+//! Image operations.
+#![no_std]

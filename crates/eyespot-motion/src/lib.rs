@@ -1,0 +1,2 @@
+//! Motion predictors.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Synthetic scenes.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Tracking.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Sliding window.
+#![no_std]

@@ -5,8 +5,8 @@ use alloc::vec;
 
 use crate::predictions::Used;
 use crate::{
-    BatchOutput, Detection, Error, ErrorKind, ErrorType, Frame, FrameInfo, FrameSource, Keypoint, ModelSpec,
-    PredictOptions, PredictionsMut, PredictionsRef, PredictionsStorage, Predictor, Sink, Tracker,
+    BatchOutput, Detection, Error, ErrorKind, ErrorType, Frame, FrameSource, Keypoint, ModelSpec,
+    PredictOptions, PredictionsMut, PredictionsRef, PredictionsStorage, Predictor, Record, Sink, Tracker,
 };
 
 /// Any error of a plugin, with its kind.
@@ -100,8 +100,8 @@ impl<P: Sink> Sink for Boxed<P>
 where
     P::Error: Send + Sync + 'static,
 {
-    fn write(&mut self, frame: &FrameInfo, predictions: PredictionsRef<'_>) -> Result<(), AnyError> {
-        self.0.write(frame, predictions).map_err(AnyError::new)
+    fn write(&mut self, record: &Record<'_>) -> Result<(), AnyError> {
+        self.0.write(record).map_err(AnyError::new)
     }
     fn flush(&mut self) -> Result<(), AnyError> {
         self.0.flush().map_err(AnyError::new)
@@ -146,8 +146,8 @@ impl<P: Tracker + ?Sized> Tracker for Box<P> {
 }
 
 impl<P: Sink + ?Sized> Sink for Box<P> {
-    fn write(&mut self, frame: &FrameInfo, predictions: PredictionsRef<'_>) -> Result<(), Self::Error> {
-        (**self).write(frame, predictions)
+    fn write(&mut self, record: &Record<'_>) -> Result<(), Self::Error> {
+        (**self).write(record)
     }
     fn flush(&mut self) -> Result<(), Self::Error> {
         (**self).flush()

@@ -39,7 +39,7 @@ pub use options::{OptionError, PredictOptions};
 pub use pipeline::{Pipeline, PipelineError};
 pub use predictions::{Losses, MaskRect, Predictions, PredictionsMut, PredictionsRef, PredictionsStorage};
 pub use predictor::{BatchOutput, InputSize, ModelSpec, Outputs, Predictor};
-pub use sink::{NullSink, Sink, SinkPairError};
+pub use sink::{NullSink, Record, Sink, SinkPairError};
 pub use source::FrameSource;
 pub use tracker::{NoTracker, Tracker};
 pub use yuv::YuvEncoding;

@@ -120,7 +120,135 @@ where
             return Err(PipelineError::Predictor(error));
         }
         self.tracker.update(&frame, out.detections_mut()).map_err(PipelineError::Tracker)?;
-        self.sink.write(&frame.info, self.results.view()).map_err(PipelineError::Sink)?;
+        let record = Record { info: frame.info, image: Some(frame.image), predictions: self.results.view() };
+        self.sink.write(&record).map_err(PipelineError::Sink)?;
         Ok(Some(frame.info))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        BBox, ClassId, Detection, ErrorType, Frame, ImageView, ModelSpec, PixelFormat, Predictions,
+        PredictionsMut, Record, TrackId,
+    };
+    use std::vec::Vec;
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    struct Broken;
+    impl core::fmt::Display for Broken {
+        fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            f.write_str("broken")
+        }
+    }
+    impl core::error::Error for Broken {}
+    impl Error for Broken {
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Device
+        }
+    }
+
+    /// Grey frames of one pixel, whose value is their number; frame 1 can't be read.
+    struct Camera {
+        pixel: [u8; 1],
+        next: u8,
+    }
+    impl ErrorType for Camera {
+        type Error = Broken;
+    }
+    impl FrameSource for Camera {
+        fn next_frame(&mut self) -> Result<Option<Frame<'_>>, Broken> {
+            let number = self.next;
+            self.next += 1;
+            self.pixel[0] = number;
+            match number {
+                0 | 2..5 => {
+                    let image =
+                        ImageView::packed(&self.pixel, 1, 1, PixelFormat::Gray8).map_err(|_| Broken)?;
+                    Ok(Some(Frame::new(image, number.into(), 0)))
+                }
+                1 => Err(Broken),
+                _ => Ok(None),
+            }
+        }
+    }
+
+    /// Finds one object per frame, and fails on frame 3.
+    struct Finder;
+    impl ErrorType for Finder {
+        type Error = Broken;
+    }
+    impl Predictor for Finder {
+        fn spec(&self) -> ModelSpec<'_> {
+            ModelSpec::boxes("finder", None, &["thing"])
+        }
+        fn predict(
+            &mut self,
+            frame: &Frame<'_>,
+            _: &PredictOptions<'_>,
+            mut out: PredictionsMut<'_>,
+        ) -> Result<(), Broken> {
+            let left = f32::from(frame.image.gray(0, 0));
+            out.push(Detection::new(BBox::from_xywh(left, 0.0, 1.0, 1.0), 0.5, ClassId(0)));
+            if frame.info.index == 3 { Err(Broken) } else { Ok(()) }
+        }
+    }
+
+    /// Counts frames and gives each object the number of the frame.
+    #[derive(Default)]
+    struct Counter(u32);
+    impl ErrorType for Counter {
+        type Error = Broken;
+    }
+    impl Tracker for Counter {
+        fn update(&mut self, _: &Frame<'_>, detections: &mut [Detection]) -> Result<(), Broken> {
+            self.0 += 1;
+            for detection in detections {
+                detection.track = TrackId::new(self.0);
+            }
+            Ok(())
+        }
+        fn reset(&mut self) {}
+    }
+
+    #[derive(Default)]
+    struct Log(Vec<(u64, f32, u32)>, usize);
+    impl ErrorType for Log {
+        type Error = Broken;
+    }
+    impl Sink for Log {
+        fn write(&mut self, record: &Record<'_>) -> Result<(), Broken> {
+            for detection in record.predictions.detections() {
+                let track = detection.track.map_or(0, TrackId::get);
+                self.0.push((record.info.index, detection.bbox.x1, track));
+            }
+            Ok(())
+        }
+        fn flush(&mut self) -> Result<(), Broken> {
+            self.1 += 1;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_failed_frame_costs_that_frame_only() {
+        let camera = Camera { pixel: [0], next: 0 };
+        let sinks = (Log::default(), Some(Log::default()));
+        let mut pipeline = Pipeline::new(camera, Finder, Counter::default(), sinks, Predictions::<4>::new());
+        let mut failed = Vec::new();
+        loop {
+            match pipeline.step() {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error) => failed.push(error),
+            }
+        }
+        assert_eq!(failed, [PipelineError::Source(Broken), PipelineError::Predictor(Broken)]);
+        // The tracker heard of the frame whose detections failed, and of no other.
+        let expected = [(0, 0.0, 1), (2, 2.0, 2), (4, 4.0, 4)];
+        assert_eq!(pipeline.sink.0.0, expected);
+        assert_eq!(pipeline.sink.1.as_ref().map(|log| log.0.as_slice()), Some(expected.as_slice()));
+        assert_eq!(pipeline.sink.0.1, 1);
     }
 }

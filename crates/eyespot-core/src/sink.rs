@@ -2,7 +2,18 @@
 
 use core::convert::Infallible;
 
-use crate::{Error, ErrorKind, ErrorType, FrameInfo, PredictionsRef};
+use crate::{Error, ErrorKind, ErrorType, FrameInfo, ImageView, PredictionsRef};
+
+/// The results of one frame, and the frame itself where it is at hand.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// Number, time, source and size of the frame.
+    pub info: FrameInfo,
+    /// Its pixels; `None` for results that came over a wire without them.
+    pub image: Option<ImageView<'a>>,
+    /// What was found.
+    pub predictions: PredictionsRef<'a>,
+}
 
 /// Takes the results of each frame.
 ///
@@ -14,7 +25,7 @@ pub trait Sink: ErrorType {
     ///
     /// # Errors
     /// Whatever goes wrong in the implementation; see its error type.
-    fn write(&mut self, frame: &FrameInfo, predictions: PredictionsRef<'_>) -> Result<(), Self::Error>;
+    fn write(&mut self, record: &Record<'_>) -> Result<(), Self::Error>;
 
     /// Makes everything written so far safe (on a disk, over a wire).
     ///
@@ -26,8 +37,8 @@ pub trait Sink: ErrorType {
 }
 
 impl<K: Sink + ?Sized> Sink for &mut K {
-    fn write(&mut self, frame: &FrameInfo, predictions: PredictionsRef<'_>) -> Result<(), Self::Error> {
-        (**self).write(frame, predictions)
+    fn write(&mut self, record: &Record<'_>) -> Result<(), Self::Error> {
+        (**self).write(record)
     }
     fn flush(&mut self) -> Result<(), Self::Error> {
         (**self).flush()
@@ -36,8 +47,8 @@ impl<K: Sink + ?Sized> Sink for &mut K {
 
 /// `None` takes everything and does nothing.
 impl<K: Sink> Sink for Option<K> {
-    fn write(&mut self, frame: &FrameInfo, predictions: PredictionsRef<'_>) -> Result<(), Self::Error> {
-        self.as_mut().map_or(Ok(()), |sink| sink.write(frame, predictions))
+    fn write(&mut self, record: &Record<'_>) -> Result<(), Self::Error> {
+        self.as_mut().map_or(Ok(()), |sink| sink.write(record))
     }
     fn flush(&mut self) -> Result<(), Self::Error> {
         self.as_mut().map_or(Ok(()), K::flush)
@@ -53,7 +64,7 @@ impl ErrorType for NullSink {
 }
 
 impl Sink for NullSink {
-    fn write(&mut self, _: &FrameInfo, _: PredictionsRef<'_>) -> Result<(), Infallible> {
+    fn write(&mut self, _: &Record<'_>) -> Result<(), Infallible> {
         Ok(())
     }
 }
@@ -97,8 +108,8 @@ impl<A: ErrorType, B: ErrorType> ErrorType for (A, B) {
 
 /// Both sinks get every result, also when one of them fails. Pairs nest: `(a, (b, c))`.
 impl<A: Sink, B: Sink> Sink for (A, B) {
-    fn write(&mut self, frame: &FrameInfo, predictions: PredictionsRef<'_>) -> Result<(), Self::Error> {
-        both(self.0.write(frame, predictions), self.1.write(frame, predictions))
+    fn write(&mut self, record: &Record<'_>) -> Result<(), Self::Error> {
+        both(self.0.write(record), self.1.write(record))
     }
     fn flush(&mut self) -> Result<(), Self::Error> {
         both(self.0.flush(), self.1.flush())

@@ -2,7 +2,7 @@
 
 use crate::{
     Error, ErrorKind, FrameInfo, FrameSource, PredictOptions, PredictionsRef, PredictionsStorage, Predictor,
-    Sink, Tracker,
+    Record, Sink, Tracker,
 };
 
 /// Which stage of a pipeline failed, and how.
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
     use crate::{
         BBox, ClassId, Detection, ErrorType, Frame, ImageView, ModelSpec, PixelFormat, Predictions,
-        PredictionsMut, Record, TrackId,
+        PredictionsMut, TrackId,
     };
     use std::vec::Vec;
 

@@ -1,0 +1,35 @@
+//! `cargo xtask COMMAND`: the checks and tables of the project. Each command is one file.
+
+mod check;
+mod cross;
+mod firmware;
+mod run;
+mod size;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask COMMAND
+  check      format, lints and docs, with warnings denied
+  firmware   build the firmware-able crates for thumbv7em-none-eabihf, without an allocator
+  size       RAM of a pipeline on a 32-bit microcontroller; --check compares with MEMORY.md
+  cross      build the Linux boards for aarch64 and run them under qemu-user";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["check"] => check::run(),
+        ["firmware"] => firmware::run(),
+        ["size"] => size::print(),
+        ["size", "--check"] => size::check(),
+        ["cross"] => cross::run(),
+        _ => Err(USAGE.to_owned()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}

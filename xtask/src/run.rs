@@ -1,0 +1,35 @@
+//! Running other programs.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// What went wrong, for a person.
+pub(crate) type Result<T = ()> = std::result::Result<T, String>;
+
+/// The root of the workspace.
+pub(crate) fn root() -> PathBuf {
+    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().map_or_else(|| manifest.clone(), PathBuf::from)
+}
+
+/// Shows a command, runs it at the root of the workspace, and fails if it does.
+pub(crate) fn run(command: &mut Command) -> Result {
+    let line = format!("{command:?}").replace('"', "");
+    eprintln!("+ {line}");
+    match command.current_dir(root()).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("failed ({status}): {line}")),
+        Err(error) => Err(format!("can't run: {line}: {error}")),
+    }
+}
+
+/// Runs a command quietly and gives what it printed; `None` if it failed.
+pub(crate) fn output(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The cargo that runs this task.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}

@@ -37,37 +37,31 @@ pub(crate) struct Actor {
 ///
 /// Each slot runs in laps: on stage, then a pause. Every lap is another object with its own look, lane and speed.
 pub(crate) fn actor(config: &SceneConfig, slot: u8, frame: u64) -> Option<Actor> {
-    let kind = match slot % 5 {
-        0 | 2 => Kind::Person,
-        1 | 4 => Kind::Car,
-        _ => Kind::Ball,
-    };
+    let kind = kind(slot);
     let (width, height) = (f32::from(config.width), f32::from(config.height));
     let (aspect, fps) = (width / height, f32::from(config.fps));
-    // The length of a lap must not depend on the lap, or finding a lap would need all the earlier ones.
     let mut rng = Rng::new(config.seed, u32::from(slot), 0);
-    let seconds = match kind {
-        Kind::Person => (4.5 + 6.0 * aspect) * rng.range(0.85, 1.2),
-        Kind::Car => (2.6 + 2.2 * aspect) * rng.range(0.85, 1.25),
-        _ => (3.0 + 3.0 * aspect) * rng.range(0.85, 1.2),
-    };
-    let lap_frames = ((seconds * fps) as u64).max(2);
-    let shifted = frame + (rng.unit() * lap_frames as f32) as u64;
+    let round = Round::of(config, kind, slot, aspect, &mut rng);
+    let stage_frames = (round.stage_seconds * fps).max(2.0);
+    // The length of a lap must not depend on the lap, or finding a lap would need all the earlier ones.
+    let lap_frames = (stage_frames * round.stages) as u64;
+    let shifted = frame.saturating_add((round.shift * lap_frames as f32) as u64);
     let (lap, into) = (shifted / lap_frames, shifted % lap_frames);
     let time = into as f32 / fps;
     let lap = lap as u32;
-
-    let mut rng = Rng::new(config.seed, u32::from(slot), lap.wrapping_add(1));
-    let pause = rng.range(0.05, 0.2);
-    let progress = into as f32 / lap_frames as f32 / (1.0 - pause);
+    let progress = into as f32 / stage_frames;
     if progress >= 1.0 {
         return None;
     }
-    let rightwards = rng.bits() & 1 == 0;
+
+    let mut rng = Rng::new(config.seed, u32::from(slot), lap.wrapping_add(1));
+    let rightwards = round.rightwards.unwrap_or(rng.bits() & 1 == 0);
     let stops = rng.unit() < 0.3;
     let lane = rng.unit();
     let sway = rng.unit();
-    let (mut color, mut second) = (rng.pick(&CLOTHES), rng.pick(&TROUSERS));
+    // Slots walk through the tables side by side, so that few objects look alike at the same time.
+    let look = config.seed.wrapping_add(u32::from(slot)).wrapping_add(lap.wrapping_mul(3)) as usize;
+    let (mut color, mut second) = (CLOTHES[look % CLOTHES.len()], rng.pick(&TROUSERS));
     let (ground, size, lift, phase) = match kind {
         Kind::Person => {
             // The far pavement, the near one or the grass; nearer is larger.
@@ -79,11 +73,11 @@ pub(crate) fn actor(config: &SceneConfig, slot: u8, frame: u64) -> Option<Actor>
             (ground + 0.006 * sin_turns(0.17 * time + sway), size, 0.0, time * 0.95)
         }
         Kind::Car => {
-            (color, second) = (rng.pick(&PAINT), color);
+            (color, second) = (PAINT[look % PAINT.len()], color);
             if rightwards { (NEAR_KERB - 0.045, 0.52, 0.0, 0.0) } else { (FAR_KERB + 0.10, 0.44, 0.0, 0.0) }
         }
         _ => {
-            (color, second) = (rng.pick(&BALLS), [250, 248, 240]);
+            (color, second) = (BALLS[look / 5 % BALLS.len()], [250, 248, 240]);
             let hop = sin_turns(0.4 * time + sway).abs();
             (GRASS - 0.045 + 0.03 * sway, 0.095, 0.16 * hop * height, 0.5 * time)
         }
@@ -103,6 +97,55 @@ pub(crate) fn actor(config: &SceneConfig, slot: u8, frame: u64) -> Option<Actor>
     let id = lap.wrapping_mul(u32::from(config.objects.max(1))).wrapping_add(u32::from(slot)).wrapping_add(1);
     let figure = Figure { kind, foot: (x, ground * height), size, facing, phase, lift, color, second };
     Some(Actor { id, figure })
+}
+
+const fn kind(slot: u8) -> Kind {
+    match slot % 5 {
+        0 | 2 => Kind::Person,
+        1 | 4 => Kind::Car,
+        _ => Kind::Ball,
+    }
+}
+
+/// The rhythm of a slot, the same in every lap.
+struct Round {
+    /// Time on stage.
+    stage_seconds: f32,
+    /// Length of a lap in times on stage; what is above 1 is the pause.
+    stages: f32,
+    /// How far into a lap the slot is at frame 0, in laps.
+    shift: f32,
+    /// Fixed for cars, which keep to their lane.
+    rightwards: Option<bool>,
+}
+
+impl Round {
+    fn of(config: &SceneConfig, kind: Kind, slot: u8, aspect: f32, rng: &mut Rng) -> Self {
+        let free = |stage_seconds: f32, rng: &mut Rng| Self {
+            stage_seconds: stage_seconds * rng.range(0.85, 1.2),
+            stages: rng.range(1.05, 1.2),
+            shift: rng.unit(),
+            rightwards: None,
+        };
+        match kind {
+            Kind::Person => free(4.5 + 6.0 * aspect, rng),
+            Kind::Car => {
+                // The cars of a lane are equally fast and evenly spaced: none drives through another.
+                let nth = (0..slot).filter(|&other| self::kind(other) == Kind::Car).count();
+                let cars = (0..config.objects).filter(|&other| self::kind(other) == Kind::Car).count();
+                let (lane, place) = (nth % 2, nth / 2);
+                let in_lane = ((cars + 1 - lane) / 2).max(1) as f32;
+                let mut rng = Rng::new(config.seed, 0xca0 + lane as u32, 0);
+                Self {
+                    stage_seconds: (2.6 + 2.2 * aspect) * rng.range(0.85, 1.25),
+                    stages: (0.36 * in_lane).max(1.25),
+                    shift: (place as f32 + rng.unit()) / in_lane,
+                    rightwards: Some(lane == 0),
+                }
+            }
+            _ => free(3.0 + 3.0 * aspect, rng),
+        }
+    }
 }
 
 /// How many things stand around.

@@ -5,11 +5,10 @@ use eyespot_core::{ClassFilter, ClassId, PredictOptions};
 /// How many classes a box may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LabelMode {
-    /// The best of the wanted classes.
+    /// The best of the wanted classes. What the YOLOX authors evaluate with.
     #[default]
     Best,
-    /// Every wanted class over the threshold, each as a candidate of its own. COCO evaluations of many YOLO models
-    /// are made like this.
+    /// Every wanted class over the threshold, each as a candidate of its own: for evaluations that rank all of them.
     Multi,
 }
 

@@ -1,0 +1,171 @@
+//! Optimal assignment on a sparse graph in fixed memory.
+//!
+//! Minimises the sum of the costs of the matched pairs plus `limit / 2` for every row and column that stays
+//! unmatched: the problem that `lapjv` solves with `cost_limit`. A pair at or above the limit can never pay, so only
+//! the pairs below it are edges. Every row also has a private way out that costs `limit`; then all rows are matched
+//! and the method is that of shortest augmenting paths with dual prices (Jonker and Volgenant, "A shortest augmenting
+//! path algorithm for dense and sparse linear assignment problems", 1987). A search only touches the connected
+//! component of its row, so the effort grows with the conflicts and not with the product of both sides.
+
+/// No row or no column.
+pub(crate) const NONE: u16 = u16::MAX;
+
+/// A pair that may be matched: the column and what it costs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Edge {
+    pub(crate) cost: f32,
+    pub(crate) column: u16,
+}
+
+impl Edge {
+    pub(crate) const ZERO: Self = Self { cost: 0.0, column: 0 };
+}
+
+/// A row: its run of edges, and what the solver knows about it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Row {
+    /// First edge.
+    pub(crate) start: u16,
+    /// One after the last edge.
+    pub(crate) end: u16,
+    /// The matched column, or `NONE`.
+    pub(crate) column: u16,
+    price: f32,
+}
+
+impl Row {
+    pub(crate) const ZERO: Self = Self { start: 0, end: 0, column: 0, price: 0.0 };
+
+    /// An unmatched row with this run of edges.
+    pub(crate) const fn new(start: u16, end: u16) -> Self {
+        Self { start, end, column: NONE, price: 0.0 }
+    }
+
+    fn edges<'e>(&self, edges: &'e [Edge]) -> &'e [Edge] {
+        edges.get(usize::from(self.start)..usize::from(self.end)).unwrap_or(&[])
+    }
+}
+
+/// What the solver knows about a column.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Column {
+    /// The matched row, or `NONE`.
+    pub(crate) row: u16,
+    /// The row from which the search reached it.
+    from: u16,
+    /// A slot of the list of reached columns, which has nothing to do with this one.
+    reached: u16,
+    progress: Progress,
+    price: f32,
+    distance: f32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Progress {
+    Unseen,
+    Reached,
+    Final,
+}
+
+impl Column {
+    pub(crate) const ZERO: Self =
+        Self { row: 0, from: 0, reached: 0, progress: Progress::Unseen, price: 0.0, distance: 0.0 };
+    const FREE: Self = Self { row: NONE, ..Self::ZERO };
+}
+
+/// Matches rows to columns; writes `row.column` and `column.row`. Edges must cost less than `limit`.
+pub(crate) fn solve(rows: &mut [Row], columns: &mut [Column], edges: &[Edge], limit: f32) {
+    columns.fill(Column::FREE);
+    // The cheapest column of each row, where it is still free, is already a part of an optimal solution of the rows
+    // so far: prices of columns are zero and no reduced cost is negative.
+    let mut conflicts = false;
+    for (index, row) in rows.iter_mut().enumerate() {
+        let Some(best) = row.edges(edges).iter().min_by(|a, b| a.cost.total_cmp(&b.cost)) else { continue };
+        row.price = best.cost;
+        let column = &mut columns[usize::from(best.column)];
+        if column.row == NONE {
+            column.row = index as u16;
+            row.column = best.column;
+        } else {
+            conflicts = true;
+        }
+    }
+    if conflicts {
+        for index in 0..rows.len() {
+            if rows[index].column == NONE && rows[index].start < rows[index].end {
+                augment(rows, columns, edges, limit, index as u16);
+            }
+        }
+    }
+}
+
+/// Adds one row to the solution by the shortest augmenting path.
+fn augment(rows: &mut [Row], columns: &mut [Column], edges: &[Edge], limit: f32, source: u16) {
+    let mut reached = 0usize;
+    let mut row = source;
+    let mut distance = 0.0f32;
+    // The cheapest way that leaves some row unmatched: its length and that row.
+    let mut way_out = (f32::INFINITY, source);
+    let target = loop {
+        let current = rows[usize::from(row)];
+        if distance + (limit - current.price) < way_out.0 {
+            way_out = (distance + (limit - current.price), row);
+        }
+        for edge in current.edges(edges) {
+            let column = &mut columns[usize::from(edge.column)];
+            // Rounding may turn a zero into a tiny negative number.
+            let length = distance + (edge.cost - current.price - column.price).max(0.0);
+            match column.progress {
+                Progress::Final => continue,
+                Progress::Reached if length >= column.distance => continue,
+                Progress::Reached => {}
+                Progress::Unseen => {
+                    column.progress = Progress::Reached;
+                    columns[reached].reached = edge.column;
+                    reached += 1;
+                }
+            }
+            let column = &mut columns[usize::from(edge.column)];
+            column.distance = length;
+            column.from = row;
+        }
+        let mut nearest = (way_out.0, NONE);
+        for slot in 0..reached {
+            let index = columns[slot].reached;
+            let column = &columns[usize::from(index)];
+            if column.progress == Progress::Reached && column.distance < nearest.0 {
+                nearest = (column.distance, index);
+            }
+        }
+        distance = nearest.0;
+        let Some(column) = columns.get_mut(usize::from(nearest.1)) else { break NONE };
+        if column.row == NONE {
+            break nearest.1;
+        }
+        column.progress = Progress::Final;
+        row = column.row;
+    };
+    // Prices keep all reduced costs non-negative and those on the path zero.
+    rows[usize::from(source)].price += distance;
+    for slot in 0..reached {
+        let index = usize::from(columns[slot].reached);
+        let column = &mut columns[index];
+        if column.progress == Progress::Final {
+            let gain = distance - column.distance;
+            column.price -= gain;
+            rows[usize::from(column.row)].price += gain;
+        }
+        columns[index].progress = Progress::Unseen;
+    }
+    // Walk the path back and shift the matches along it.
+    let mut free = if target == NONE {
+        core::mem::replace(&mut rows[usize::from(way_out.1)].column, NONE)
+    } else {
+        target
+    };
+    while let Some(column) = columns.get_mut(usize::from(free)) {
+        column.row = column.from;
+        let owner = &mut rows[usize::from(column.from)];
+        free = core::mem::replace(&mut owner.column, free);
+    }
+}

@@ -1,0 +1,114 @@
+//! Who could be whom: the pairs of tracks and detections that overlap enough, and the matching of a stage.
+
+use core::cmp::Ordering;
+
+use crate::assign::{Edge, Row, solve};
+use crate::candidate::Level;
+use crate::storage::{EDGES_PER_TRACK, Memory};
+use crate::track::Track;
+
+/// One stage of the association.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stage {
+    /// The detections that take part.
+    pub(crate) level: Level,
+    /// A pair must cost less.
+    pub(crate) limit: f32,
+    /// The cost is `1 - IoU * score` instead of `1 - IoU`.
+    pub(crate) fuse_score: bool,
+    /// Track and detection must have the same class.
+    pub(crate) same_class: bool,
+}
+
+impl Memory<'_> {
+    /// Matches tracks that `takes_part` allows to the candidates of the stage's level; the result is in `rows`, one
+    /// per track, where `column` is the candidate.
+    pub(crate) fn associate(&mut self, stage: &Stage, takes_part: impl Fn(&Track) -> bool) {
+        let candidates = &self.candidates[..self.head.candidates];
+        let tracks = &self.tracks[..self.head.tracks];
+        // Less overlap than this costs too much even with a score of 1.
+        let min_iou = 1.0 - stage.limit;
+        // A box that covers the track entirely and starts this many widths to the left reaches just this overlap.
+        let reach = 1.0 / min_iou.max(1e-3) - 1.0;
+        let mut used = 0usize;
+        let mut wanted = 0usize;
+        for (place, track) in tracks.iter().enumerate() {
+            let mut start = used;
+            if takes_part(track) {
+                let extent = self.extents[place];
+                let leftmost = extent.x1 - (extent.x2 - extent.x1) * reach;
+                let first = candidates.partition_point(|candidate| candidate.extent.x1 < leftmost);
+                for (column, candidate) in candidates.iter().enumerate().skip(first) {
+                    let other = &candidate.extent;
+                    if other.x1 >= extent.x2 {
+                        break;
+                    }
+                    if candidate.level != stage.level
+                        || other.y1 >= extent.y2
+                        || other.y2 <= extent.y1
+                        || (stage.same_class && candidate.class != track.class)
+                    {
+                        continue;
+                    }
+                    let (intersection, union) = extent.overlap(other);
+                    if intersection <= min_iou * union {
+                        continue;
+                    }
+                    let iou = intersection / union;
+                    let cost = 1.0 - if stage.fuse_score { iou * candidate.score } else { iou };
+                    if cost >= stage.limit {
+                        continue;
+                    }
+                    wanted += 1;
+                    let edge = Edge { cost, column: column as u16 };
+                    if used == self.edges.len() {
+                        (start, used) = squeeze(&mut self.rows[..place], self.edges, start);
+                    }
+                    if let Some(slot) = self.edges.get_mut(used) {
+                        *slot = edge;
+                        used += 1;
+                    } else if let Some(worst) = self.edges[start..].iter_mut().max_by(by_cost)
+                        && worst.cost > cost
+                    {
+                        *worst = edge;
+                    }
+                }
+            }
+            self.rows[place] = Row::new(start as u16, used as u16);
+        }
+        let dropped = u32::try_from(wanted - used).unwrap_or(u32::MAX);
+        self.head.losses.pairs = self.head.losses.pairs.saturating_add(dropped);
+        let (rows, columns) = (&mut self.rows[..tracks.len()], &mut self.columns[..candidates.len()]);
+        if used > 0 {
+            solve(rows, columns, self.edges, stage.limit);
+        }
+    }
+}
+
+/// Makes room: cuts every run of edges to the cheapest ones and closes the gaps. `start` is that of the run without
+/// a row yet; returns its new start and the number of edges in use.
+#[cold]
+fn squeeze(rows: &mut [Row], edges: &mut [Edge], mut start: usize) -> (usize, usize) {
+    let mut used = 0;
+    let full = edges.len();
+    let mut cut = |from: usize, to: usize| {
+        let kept = (to - from).min(EDGES_PER_TRACK);
+        if kept < to - from {
+            edges[from..to].select_nth_unstable_by(kept, |a, b| a.cost.total_cmp(&b.cost));
+        }
+        edges.copy_within(from..from + kept, used);
+        used += kept;
+        used - kept
+    };
+    for row in rows {
+        let kept = (row.end - row.start).min(EDGES_PER_TRACK as u16);
+        row.start = cut(usize::from(row.start), usize::from(row.end)) as u16;
+        row.end = row.start + kept;
+    }
+    start = cut(start, full);
+    (start, used)
+}
+
+fn by_cost(a: &&mut Edge, b: &&mut Edge) -> Ordering {
+    a.cost.total_cmp(&b.cost)
+}

@@ -1,0 +1,323 @@
+//! BoT-SORT (Aharon, Orfaig and Bobrovsky, "BoT-SORT: Robust associations multi-pedestrian tracking", 2022).
+
+use core::borrow::{Borrow, BorrowMut};
+use core::convert::Infallible;
+
+use eyespot_core::{Detection, ErrorType, Frame, FrameInfo, TrackId, Tracker};
+
+use crate::associate::Stage;
+use crate::assign::NONE;
+use crate::candidate::{Candidate, Extent, Level, MAX_COORDINATE};
+use crate::config::{BotSortConfig, ClassPolicy, Clock, ConfigError};
+use crate::storage::{Memory, TrackLosses, TrackStorage};
+use crate::track::{Phase, Track, TrackInfo, Votes};
+use crate::{Affine, CameraMotion, NoMotion};
+
+/// The BoT-SORT tracker: two matching stages by overlap over a Kalman filter, with compensation of camera motion.
+///
+/// `S` is a [`TrackStorage`], a `&'static mut` to one or a `Box` of one; `M` estimates the camera motion.
+#[derive(Debug, Clone)]
+pub struct BotSort<S, const TRACKS: usize, const DETS: usize, M = NoMotion> {
+    config: BotSortConfig,
+    storage: S,
+    motion: M,
+}
+
+impl<S, const TRACKS: usize, const DETS: usize> BotSort<S, TRACKS, DETS>
+where
+    S: BorrowMut<TrackStorage<TRACKS, DETS>>,
+{
+    /// A tracker for a camera that stands still. Whatever the storage held is forgotten.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if an option is outside its range.
+    pub fn new(config: BotSortConfig, storage: S) -> Result<Self, ConfigError> {
+        Self::with_camera_motion(config, storage, NoMotion)
+    }
+}
+
+impl<S, const TRACKS: usize, const DETS: usize, M> BotSort<S, TRACKS, DETS, M>
+where
+    S: BorrowMut<TrackStorage<TRACKS, DETS>>,
+    M: CameraMotion,
+{
+    /// A tracker that compensates the motion of the camera. Whatever the storage held is forgotten.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if an option is outside its range.
+    pub fn with_camera_motion(config: BotSortConfig, mut storage: S, motion: M) -> Result<Self, ConfigError> {
+        config.validate()?;
+        storage.borrow_mut().clear();
+        Ok(Self { config, storage, motion })
+    }
+
+    /// Like [`Tracker::update`], with a camera motion that the caller knows: from pixels of the previous frame to
+    /// pixels of this one.
+    pub fn update_with_motion(&mut self, frame: &FrameInfo, motion: &Affine, detections: &mut [Detection]) {
+        step(&self.config, self.storage.borrow_mut().memory(), frame, motion, detections);
+    }
+}
+
+impl<S, const TRACKS: usize, const DETS: usize, M> BotSort<S, TRACKS, DETS, M>
+where
+    S: Borrow<TrackStorage<TRACKS, DETS>>,
+{
+    /// The tracks after the latest frame, lost ones included, in the order of their ids.
+    pub fn tracks(&self) -> impl Iterator<Item = TrackInfo> + '_ {
+        self.storage.borrow().tracks().iter().filter_map(Track::info)
+    }
+
+    /// The tracks that are reported in the latest frame: those whose ids detections got.
+    pub fn reported(&self) -> impl Iterator<Item = TrackInfo> + '_ {
+        let config = &self.config;
+        self.storage
+            .borrow()
+            .tracks()
+            .iter()
+            .filter(|track| is_reported(config, track))
+            .filter_map(Track::info)
+    }
+
+    /// What did not fit or was refused.
+    #[must_use]
+    pub fn losses(&self) -> TrackLosses {
+        self.storage.borrow().head().losses
+    }
+
+    /// The options.
+    #[must_use]
+    pub const fn config(&self) -> &BotSortConfig {
+        &self.config
+    }
+}
+
+impl<S, const TRACKS: usize, const DETS: usize, M> ErrorType for BotSort<S, TRACKS, DETS, M> {
+    type Error = Infallible;
+}
+
+impl<S, const TRACKS: usize, const DETS: usize, M> Tracker for BotSort<S, TRACKS, DETS, M>
+where
+    S: BorrowMut<TrackStorage<TRACKS, DETS>>,
+    M: CameraMotion,
+{
+    fn update(&mut self, frame: &Frame<'_>, detections: &mut [Detection]) -> Result<(), Infallible> {
+        let motion = self.motion.estimate(frame, detections);
+        self.update_with_motion(&frame.info, &motion, detections);
+        Ok(())
+    }
+
+    fn reset(&mut self) {
+        self.storage.borrow_mut().clear();
+        self.motion.reset();
+    }
+}
+
+fn is_reported(config: &BotSortConfig, track: &Track) -> bool {
+    let seen = match track.phase {
+        Phase::Tracked => true,
+        Phase::Unconfirmed => config.report_unconfirmed,
+        Phase::Lost | Phase::Gone => false,
+    };
+    seen && track.bbox().area() > config.min_box_area
+}
+
+/// One frame.
+fn step(
+    config: &BotSortConfig,
+    mut memory: Memory<'_>,
+    frame: &FrameInfo,
+    motion: &Affine,
+    detections: &mut [Detection],
+) {
+    let margin = if config.inclusive_pixels { 1.0 } else { 0.0 };
+    let same_class = config.class_policy != ClassPolicy::Vote;
+    let first_frame = !memory.head.started;
+    let dt = memory.elapsed(config, frame);
+    memory.take_candidates(detections, margin, |score| level(config, score));
+    memory.predict(dt);
+    memory.follow_camera(motion, config.original_oddities);
+    memory.outline(margin);
+
+    let first = Stage { level: Level::High, limit: config.match_thresh, fuse_score: config.fuse_score, same_class };
+    memory.associate(&first, |track| matches!(track.phase, Phase::Tracked | Phase::Lost));
+    memory.take_matches(detections);
+    let second =
+        Stage { level: Level::Low, limit: config.second_match_thresh, fuse_score: false, same_class };
+    memory.associate(&second, |track| track.phase == Phase::Tracked && track.unseen > 0.0);
+    memory.take_matches(detections);
+    let third = Stage { limit: config.unconfirmed_match_thresh, ..first };
+    memory.associate(&third, |track| track.phase == Phase::Unconfirmed);
+    memory.take_matches(detections);
+
+    let max_time_lost = config.max_time_lost();
+    for track in memory.live() {
+        if track.unseen > 0.0 {
+            track.miss(max_time_lost, config.original_oddities);
+        }
+    }
+    memory.compact();
+    memory.start_tracks(config, first_frame, detections);
+    memory.mark_duplicates(config.duplicate_iou, margin, config.class_policy == ClassPolicy::Isolated);
+    memory.compact();
+
+    for track in memory.live() {
+        if is_reported(config, track)
+            && let Some(detection) = detections.get_mut(usize::from(track.detection))
+        {
+            detection.track = TrackId::new(track.id);
+        }
+    }
+}
+
+fn level(config: &BotSortConfig, score: f32) -> Level {
+    if score > config.track_high_thresh || (score == config.track_high_thresh && !config.original_oddities) {
+        Level::High
+    } else if score > config.track_low_thresh && score != config.track_high_thresh {
+        Level::Low
+    } else {
+        Level::Out
+    }
+}
+
+impl Memory<'_> {
+    /// Frames since the latest update. Forgets all tracks after a gap that none of them can outlive.
+    fn elapsed(&mut self, config: &BotSortConfig, frame: &FrameInfo) -> f32 {
+        let steps = match config.clock {
+            Clock::Index => frame.index.saturating_sub(self.head.index) as f32,
+            Clock::Timestamp => {
+                frame.timestamp_us.saturating_sub(self.head.timestamp_us) as f32 * 1e-6 * config.fps
+            }
+        };
+        let dt = if steps > 0.0 { steps } else { 1.0 };
+        if dt - 1.0 > config.max_time_lost() {
+            self.head.tracks = 0;
+        }
+        self.head.started = true;
+        self.head.index = frame.index;
+        self.head.timestamp_us = frame.timestamp_us;
+        dt
+    }
+
+    /// Moves tracks on by `dt` frames. The unconfirmed ones stay where they were seen, for they have no velocity yet;
+    /// the size of the lost ones stays.
+    fn predict(&mut self, dt: f32) {
+        for track in self.live() {
+            track.unseen += dt;
+            if track.phase == Phase::Lost {
+                track.size.velocity = [0.0; 2];
+            }
+            if track.phase != Phase::Unconfirmed {
+                track.predict(dt);
+            }
+        }
+    }
+
+    /// Carries tracks along with the picture.
+    fn follow_camera(&mut self, motion: &Affine, turn_sizes: bool) {
+        if *motion == Affine::IDENTITY {
+            return;
+        }
+        if !motion.is_usable() {
+            self.head.losses.motions = self.head.losses.motions.saturating_add(1);
+            return;
+        }
+        let scale = motion.scale();
+        for track in self.live() {
+            track.center.transform(motion.linear);
+            track.center.at[0] += motion.shift[0];
+            track.center.at[1] += motion.shift[1];
+            if turn_sizes {
+                track.size.transform(motion.linear);
+            } else {
+                track.size.scale(scale);
+            }
+        }
+    }
+
+    /// Computes the extent of each track's box and drops tracks that left the range of numbers.
+    fn outline(&mut self, margin: f32) {
+        let mut diverged = 0;
+        for track in self.live() {
+            if !track.bbox().xyxy().iter().all(|value| value.abs() <= 4.0 * MAX_COORDINATE) {
+                track.phase = Phase::Gone;
+                diverged += 1;
+            }
+        }
+        if diverged > 0 {
+            self.head.losses.diverged = self.head.losses.diverged.saturating_add(diverged);
+            self.compact();
+        }
+        let count = self.head.tracks;
+        for (track, extent) in self.tracks[..count].iter().zip(self.extents.iter_mut()) {
+            *extent = Extent::new(&track.bbox(), margin);
+        }
+    }
+
+    /// Continues the matched tracks with their detections.
+    fn take_matches(&mut self, detections: &[Detection]) {
+        let count = self.head.tracks;
+        for (track, row) in self.tracks[..count].iter_mut().zip(self.rows.iter()) {
+            if row.column == NONE {
+                continue;
+            }
+            let candidate = &mut self.candidates[usize::from(row.column)];
+            candidate.level = Level::Out;
+            if let Some(detection) = detections.get(usize::from(candidate.index)) {
+                track.correct(&detection.bbox);
+                track.see(candidate);
+            }
+        }
+    }
+
+    /// Starts tracks from the good detections that are left over.
+    fn start_tracks(&mut self, config: &BotSortConfig, confirmed: bool, detections: &[Detection]) {
+        let mut born = self.head.tracks;
+        for place in 0..self.head.candidates {
+            let candidate = self.candidates[place];
+            if candidate.level != Level::High || candidate.score < config.new_track_thresh {
+                continue;
+            }
+            if let Some(detection) = detections.get(usize::from(candidate.index)) {
+                let mut track = Track {
+                    score: candidate.score,
+                    class: candidate.class,
+                    votes: Votes::new(candidate.class, candidate.score),
+                    detection: candidate.index,
+                    phase: if confirmed { Phase::Tracked } else { Phase::Unconfirmed },
+                    ..Track::ZERO
+                };
+                track.initiate(&detection.bbox);
+                self.start(track, &mut born);
+            }
+        }
+    }
+}
+
+impl Track {
+    /// Notes that there was no detection in this frame.
+    fn miss(&mut self, max_time_lost: f32, one_frame_longer: bool) {
+        let expired = self.expired;
+        self.phase = match self.phase {
+            // The original forgets a track one frame after it has expired; seen again in this frame, it lives, but
+            // can't be lost a second time.
+            Phase::Lost if self.unseen > max_time_lost && one_frame_longer && !expired => {
+                self.expired = true;
+                Phase::Lost
+            }
+            Phase::Lost if self.unseen <= max_time_lost => Phase::Lost,
+            Phase::Tracked if !expired => Phase::Lost,
+            _ => Phase::Gone,
+        };
+    }
+
+    /// Notes a detection in this frame.
+    fn see(&mut self, candidate: &Candidate) {
+        self.age += self.unseen;
+        self.unseen = 0.0;
+        self.score = candidate.score;
+        self.votes.add(candidate.class, candidate.score);
+        self.class = self.votes.winner(self.class);
+        self.detection = candidate.index;
+        self.phase = Phase::Tracked;
+    }
+}

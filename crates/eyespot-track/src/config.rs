@@ -1,0 +1,198 @@
+//! Options of BoT-SORT.
+
+use eyespot_core::{Error, ErrorKind};
+
+/// How the classes of detections and tracks restrict one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClassPolicy {
+    /// Classes do not matter for matching. A track's class is the one with the largest sum of scores so far, so a
+    /// flickering class does not break an identity.
+    #[default]
+    Vote,
+    /// A detection only continues a track of its own class. Boxes of different classes still count as duplicates of
+    /// one another.
+    Gated,
+    /// As if each class had its own tracker. Ids are unique over all classes.
+    Isolated,
+}
+
+/// What tells how much time went by between two frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Clock {
+    /// The frame's number: a step of 3 means that two frames were left out. A number that does not grow counts as
+    /// one step.
+    #[default]
+    Index,
+    /// The frame's time: a step is `1 / fps` seconds, fractions included. A time that does not grow counts as one
+    /// step.
+    Timestamp,
+}
+
+/// Options of [`BotSort`](crate::BotSort), by the names of the original and of Supervisely's tracker.
+///
+/// [`default`](Self::default) is what to use; [`reference`](Self::reference) makes the choices of the original
+/// implementation, for comparisons.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BotSortConfig {
+    /// Detections with a score above this are matched first and may start tracks.
+    pub track_high_thresh: f32,
+    /// Detections with a score above this, but not above `track_high_thresh`, may continue tracks that found no
+    /// better one. The others are ignored.
+    pub track_low_thresh: f32,
+    /// The score that an unmatched detection needs to start a track.
+    pub new_track_thresh: f32,
+    /// How long a lost track is remembered, in frames at 30 frames per second. Counted in real time: at `fps` 15 the
+    /// track is remembered for half as many frames.
+    pub track_buffer: u32,
+    /// A pair is matched in the first stage only if it costs less. The cost is `1 - IoU`, or `1 - IoU * score` with
+    /// `fuse_score`.
+    pub match_thresh: f32,
+    /// The limit of `1 - IoU` in the second stage, between unmatched tracks and low-score detections.
+    pub second_match_thresh: f32,
+    /// The limit of the cost in the third stage, between unconfirmed tracks and detections that are left over.
+    pub unconfirmed_match_thresh: f32,
+    /// Multiply the IoU by the score of the detection, so that better detections win.
+    pub fuse_score: bool,
+    /// Of a tracked and a lost track with a larger IoU than this, the younger is removed.
+    pub duplicate_iou: f32,
+    /// Tracks whose box has at most this area in square pixels are not reported.
+    pub min_box_area: f32,
+    /// Frames per second of the source. Scales `track_buffer` and, with [`Clock::Timestamp`], the time step.
+    pub fps: f32,
+    /// What tells the time between frames.
+    pub clock: Clock,
+    /// What classes mean for matching.
+    pub class_policy: ClassPolicy,
+    /// Report tracks already on their first detection, before a second one has confirmed them.
+    pub report_unconfirmed: bool,
+    /// Measure boxes in whole pixels that include both edges, so that a box from 0 to 10 is 11 wide: the convention
+    /// of the original. Wrong for normalised coordinates.
+    pub inclusive_pixels: bool,
+    /// A score equal to `track_high_thresh` belongs to neither stage, and width and height turn with the camera like
+    /// a vector: two oddities of the original. Otherwise such a score is high, and sizes follow the zoom only.
+    pub original_oddities: bool,
+}
+
+impl BotSortConfig {
+    /// The choices of the original implementation with its settings for MOT17, including its quirks.
+    #[must_use]
+    pub const fn reference() -> Self {
+        Self {
+            track_high_thresh: 0.6,
+            track_low_thresh: 0.1,
+            new_track_thresh: 0.7,
+            track_buffer: 30,
+            match_thresh: 0.8,
+            second_match_thresh: 0.5,
+            unconfirmed_match_thresh: 0.7,
+            fuse_score: true,
+            duplicate_iou: 0.85,
+            min_box_area: 10.0,
+            fps: 30.0,
+            clock: Clock::Index,
+            class_policy: ClassPolicy::Vote,
+            report_unconfirmed: true,
+            inclusive_pixels: true,
+            original_oddities: true,
+        }
+    }
+
+    /// Frames for which a lost track is remembered.
+    #[must_use]
+    pub fn max_time_lost(&self) -> f32 {
+        libm::floorf(self.fps / 30.0 * self.track_buffer as f32)
+    }
+
+    /// Checks every option.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the first option that is outside its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let unit = [
+            ("track_high_thresh", self.track_high_thresh),
+            ("track_low_thresh", self.track_low_thresh),
+            ("new_track_thresh", self.new_track_thresh),
+            ("match_thresh", self.match_thresh),
+            ("second_match_thresh", self.second_match_thresh),
+            ("unconfirmed_match_thresh", self.unconfirmed_match_thresh),
+            ("duplicate_iou", self.duplicate_iou),
+        ];
+        for (option, value) in unit {
+            within(option, value, 0.0, 1.0)?;
+        }
+        within("track_low_thresh", self.track_low_thresh, 0.0, self.track_high_thresh)?;
+        within("min_box_area", self.min_box_area, 0.0, 1e12)?;
+        within("fps", self.fps, 0.001, 100_000.0)?;
+        within("track_buffer", self.track_buffer as f32, 0.0, 1e6)
+    }
+}
+
+impl Default for BotSortConfig {
+    fn default() -> Self {
+        Self {
+            min_box_area: 0.0,
+            report_unconfirmed: false,
+            inclusive_pixels: false,
+            original_oddities: false,
+            ..Self::reference()
+        }
+    }
+}
+
+/// An option is outside its range.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ConfigError {
+    /// Name of the option.
+    pub option: &'static str,
+    /// The value that was given.
+    pub value: f32,
+    /// The smallest value allowed.
+    pub min: f32,
+    /// The largest value allowed.
+    pub max: f32,
+}
+
+impl core::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} must lie between {} and {}, but is {}", self.option, self.min, self.max, self.value)
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+impl Error for ConfigError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::InvalidInput
+    }
+}
+
+pub(crate) fn within(option: &'static str, value: f32, min: f32, max: f32) -> Result<(), ConfigError> {
+    if (min..=max).contains(&value) { Ok(()) } else { Err(ConfigError { option, value, min, max }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn presets_are_valid_and_bad_options_are_named() {
+        BotSortConfig::default().validate().unwrap();
+        BotSortConfig::reference().validate().unwrap();
+        let bad = BotSortConfig { match_thresh: f32::NAN, ..BotSortConfig::default() };
+        assert_eq!(bad.validate().unwrap_err().option, "match_thresh");
+        let bad = BotSortConfig { track_low_thresh: 0.9, ..BotSortConfig::reference() };
+        let error = bad.validate().unwrap_err();
+        assert_eq!(error.to_string(), "track_low_thresh must lie between 0 and 0.6, but is 0.9");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        let bad = BotSortConfig { fps: 0.0, ..BotSortConfig::default() };
+        assert_eq!(bad.validate().unwrap_err().option, "fps");
+    }
+
+    #[test]
+    fn the_buffer_is_a_time() {
+        let at = |fps| BotSortConfig { fps, ..BotSortConfig::reference() }.max_time_lost();
+        assert_eq!((at(30.0), at(15.0), at(14.0)), (30.0, 15.0, 14.0));
+    }
+}

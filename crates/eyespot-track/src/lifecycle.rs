@@ -1,0 +1,98 @@
+//! Births and deaths of tracks in a table of fixed size.
+
+use crate::candidate::Extent;
+use crate::storage::Memory;
+use crate::track::{Phase, Track};
+
+impl Memory<'_> {
+    /// The tracks in use, oldest first.
+    pub(crate) fn live(&mut self) -> &mut [Track] {
+        &mut self.tracks[..self.head.tracks]
+    }
+
+    /// Starts a track. In a full table it takes the place of the track that was lost for the longest time, else that
+    /// of a worse one that started in the same frame, of which `born` is the first.
+    pub(crate) fn start(&mut self, mut track: Track, born: &mut usize) {
+        if self.head.tracks == self.tracks.len() && !self.make_room(&track, born) {
+            self.head.losses.untracked = self.head.losses.untracked.saturating_add(1);
+            return;
+        }
+        // After four billion tracks there are no new ids: a reused one would be a lie.
+        let Some(id) = self.head.last_id.checked_add(1) else { return };
+        let Some(slot) = self.tracks.get_mut(self.head.tracks) else { return };
+        self.head.last_id = id;
+        track.id = id;
+        *slot = track;
+        self.head.tracks += 1;
+    }
+
+    #[cold]
+    fn make_room(&mut self, track: &Track, born: &mut usize) -> bool {
+        let lost = self.live().iter().enumerate().filter(|(_, track)| track.phase == Phase::Lost);
+        if let Some((place, _)) = lost.max_by(|a, b| a.1.unseen.total_cmp(&b.1.unseen)) {
+            self.remove(place);
+            *born -= 1;
+            self.head.losses.evicted = self.head.losses.evicted.saturating_add(1);
+            return true;
+        }
+        let newborn = self.live().iter().enumerate().skip(*born);
+        match newborn.min_by(|a, b| a.1.score.total_cmp(&b.1.score)) {
+            Some((place, weakest)) if weakest.score < track.score => {
+                self.remove(place);
+                self.head.losses.untracked = self.head.losses.untracked.saturating_add(1);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn remove(&mut self, place: usize) {
+        self.tracks.copy_within(place + 1..self.head.tracks, place);
+        self.head.tracks -= 1;
+    }
+
+    /// Of a tracked and a lost track that overlap by more than `limit`, the younger goes; of equally old ones the
+    /// tracked one, as in the original. All pairs are judged before any track is removed.
+    pub(crate) fn mark_duplicates(&mut self, limit: f32, margin: f32, same_class: bool) {
+        let count = self.head.tracks;
+        let (tracks, extents) = (&mut self.tracks[..count], &mut self.extents[..count]);
+        if tracks.iter().all(|track| track.phase != Phase::Lost) {
+            return;
+        }
+        for (track, extent) in tracks.iter().zip(extents.iter_mut()) {
+            *extent = Extent::new(&track.bbox(), margin);
+        }
+        for lost in 0..count {
+            if tracks[lost].phase != Phase::Lost {
+                continue;
+            }
+            let extent = extents[lost];
+            for other in 0..count {
+                let (intersection, union) = extent.overlap(&extents[other]);
+                if intersection <= limit * union
+                    || matches!(tracks[other].phase, Phase::Lost | Phase::Gone)
+                    || (same_class && tracks[other].class != tracks[lost].class)
+                {
+                    continue;
+                }
+                let younger = if tracks[other].age > tracks[lost].age { lost } else { other };
+                tracks[younger].duplicate = true;
+            }
+        }
+    }
+
+    /// Closes the gaps that removed tracks left.
+    pub(crate) fn compact(&mut self) {
+        let mut kept = 0;
+        for place in 0..self.head.tracks {
+            let track = &self.tracks[place];
+            if track.phase != Phase::Gone && !track.duplicate {
+                if kept != place {
+                    self.tracks[kept] = *track;
+                }
+                kept += 1;
+            }
+        }
+        self.head.tracks = kept;
+    }
+}

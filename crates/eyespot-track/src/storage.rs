@@ -1,0 +1,155 @@
+//! The memory of a tracker.
+
+use crate::assign::{Column, Edge, Row};
+use crate::candidate::{Candidate, Extent};
+use crate::track::Track;
+
+/// Pairs of overlapping boxes that there is room for, per track.
+pub(crate) const EDGES_PER_TRACK: usize = 8;
+
+/// Memory for at most `TRACKS` tracks, lost ones included, and `DETS` detections per frame.
+///
+/// A new storage is all zeros, so a static one lies in `.bss`. Give it to a tracker as it is, as `&'static mut` or in
+/// a `Box`.
+///
+/// When it is full: of too many detections those with the best scores stay. A new track takes the place of the track
+/// that was lost for the longest time; if no track is lost, new tracks with a better score go before others that
+/// started in the same frame. There is room for eight overlapping pairs per track on average; beyond that each
+/// track keeps its eight best. All of it is counted in [`TrackLosses`].
+#[derive(Debug, Clone)]
+pub struct TrackStorage<const TRACKS: usize, const DETS: usize> {
+    tracks: [Track; TRACKS],
+    extents: [Extent; TRACKS],
+    rows: [Row; TRACKS],
+    edges: [[Edge; EDGES_PER_TRACK]; TRACKS],
+    candidates: [Candidate; DETS],
+    columns: [Column; DETS],
+    head: Head,
+}
+
+/// What did not fit or was refused since the tracker was made or reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TrackLosses {
+    /// Detections that were ignored because better ones filled the storage.
+    pub detections: u32,
+    /// Detections that were refused: a coordinate that is not finite or beyond ±1,000,000, an empty box, or a score
+    /// outside `0..=1`.
+    pub invalid: u32,
+    /// Lost tracks that were forgotten early to make room for new ones.
+    pub evicted: u32,
+    /// Detections that would have started a track, but found the table full of tracks in use.
+    pub untracked: u32,
+    /// Overlapping pairs that could not be considered.
+    pub pairs: u32,
+    /// Camera motions that were ignored because they are not finite or change the scale by more than a factor of ten.
+    pub motions: u32,
+    /// Tracks that were dropped because their box left the range of coordinates.
+    pub diverged: u32,
+}
+
+/// The few numbers beside the arrays.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head {
+    pub(crate) tracks: usize,
+    pub(crate) candidates: usize,
+    pub(crate) last_id: u32,
+    /// A frame was seen; the next two are of the latest.
+    pub(crate) started: bool,
+    pub(crate) index: u64,
+    pub(crate) timestamp_us: u64,
+    pub(crate) losses: TrackLosses,
+}
+
+impl Head {
+    const ZERO: Self = Self {
+        tracks: 0,
+        candidates: 0,
+        last_id: 0,
+        started: false,
+        index: 0,
+        timestamp_us: 0,
+        losses: TrackLosses {
+            detections: 0,
+            invalid: 0,
+            evicted: 0,
+            untracked: 0,
+            pairs: 0,
+            motions: 0,
+            diverged: 0,
+        },
+    };
+}
+
+impl<const TRACKS: usize, const DETS: usize> TrackStorage<TRACKS, DETS> {
+    /// Bytes of RAM.
+    pub const RAM: usize = size_of::<Self>();
+
+    const FITS: () = assert!(
+        TRACKS * EDGES_PER_TRACK < u16::MAX as usize && DETS < u16::MAX as usize,
+        "TrackStorage holds at most 8191 tracks and 65534 detections"
+    );
+
+    /// Empty storage.
+    #[must_use]
+    pub const fn new() -> Self {
+        const { Self::FITS };
+        Self {
+            tracks: [Track::ZERO; TRACKS],
+            extents: [Extent::ZERO; TRACKS],
+            rows: [Row::ZERO; TRACKS],
+            edges: [[Edge::ZERO; EDGES_PER_TRACK]; TRACKS],
+            candidates: [Candidate::ZERO; DETS],
+            columns: [Column::ZERO; DETS],
+            head: Head::ZERO,
+        }
+    }
+
+    /// The tracks in use, oldest first.
+    pub(crate) fn tracks(&self) -> &[Track] {
+        self.tracks.get(..self.head.tracks).unwrap_or(&self.tracks)
+    }
+
+    pub(crate) const fn head(&self) -> &Head {
+        &self.head
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.head = Head::ZERO;
+    }
+
+    /// The same memory without its capacities in the type, so that the code is there once for all of them.
+    pub(crate) fn memory(&mut self) -> Memory<'_> {
+        Memory {
+            tracks: &mut self.tracks,
+            extents: &mut self.extents,
+            rows: &mut self.rows,
+            edges: self.edges.as_flattened_mut(),
+            candidates: &mut self.candidates,
+            columns: &mut self.columns,
+            head: &mut self.head,
+        }
+    }
+}
+
+impl<const TRACKS: usize, const DETS: usize> Default for TrackStorage<TRACKS, DETS> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A storage of any capacity.
+#[derive(Debug)]
+pub(crate) struct Memory<'a> {
+    /// In the order of their ids, without gaps, `head.tracks` of them.
+    pub(crate) tracks: &'a mut [Track],
+    /// The predicted box of each track.
+    pub(crate) extents: &'a mut [Extent],
+    /// One per track.
+    pub(crate) rows: &'a mut [Row],
+    pub(crate) edges: &'a mut [Edge],
+    /// By their left edges, `head.candidates` of them.
+    pub(crate) candidates: &'a mut [Candidate],
+    /// One per candidate.
+    pub(crate) columns: &'a mut [Column],
+    pub(crate) head: &'a mut Head,
+}

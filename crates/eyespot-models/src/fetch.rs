@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ureq::http::HeaderMap;
 
 use crate::StoreError;
-use crate::part::Part;
+use crate::part::{Part, is_strong};
 
 /// How to pull.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,7 +171,7 @@ impl Download<'_> {
         }
         let response = request.call().map_err(|error| self.failure(error))?;
         let headers = response.headers();
-        let etag = header(headers, "etag").filter(|etag| etag.starts_with('"'));
+        let etag = header(headers, "etag").filter(|etag| is_strong(etag));
         match response.status().as_u16() {
             200 => {
                 self.refuse_pages(headers)?;
@@ -258,6 +258,8 @@ impl Download<'_> {
                 StoreError::Timeout { url: self.url.clone(), timeout: self.options.timeout },
                 Duration::ZERO,
             ),
+            // A certificate that is not trusted, in the words of `std::io`.
+            Io(ref cause) if cause.kind() == ErrorKind::InvalidData => self.network(error).into(),
             Io(_) | HostNotFound | ConnectionFailed | ConnectProxyFailed(_) | Protocol(_) | BodyStalled => {
                 Failure::Retry(self.network(error), Duration::ZERO)
             }

@@ -31,7 +31,7 @@ impl Part {
         if file.metadata().map_err(at())?.len() > 0 {
             (hash, len) = hash_of(&mut file).map_err(at())?;
         }
-        let etag = fs::read_to_string(&etag_path).ok();
+        let etag = fs::read_to_string(&etag_path).ok().filter(|etag| is_strong(etag));
         Ok(Self { path, etag_path, file, hash, len, etag })
     }
 
@@ -85,6 +85,14 @@ impl Part {
         remove(&self.path)?;
         remove(&self.etag_path)
     }
+}
+
+/// Is this a strong entity tag (RFC 9110, section 8.8.3)? Only such a tag may ask for the rest of a part.
+pub(crate) fn is_strong(etag: &str) -> bool {
+    etag.len() >= 2
+        && etag.starts_with('"')
+        && etag.ends_with('"')
+        && etag.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// `path` with `.ending` appended.

@@ -29,6 +29,15 @@ impl Losses {
     }
 }
 
+impl core::ops::AddAssign for Losses {
+    fn add_assign(&mut self, other: Self) {
+        self.detections = self.detections.saturating_add(other.detections);
+        self.masks = self.masks.saturating_add(other.masks);
+        self.keypoints = self.keypoints.saturating_add(other.keypoints);
+        self.invalid = self.invalid.saturating_add(other.invalid);
+    }
+}
+
 /// How much of the storage is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Used {

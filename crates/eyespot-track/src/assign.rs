@@ -169,3 +169,143 @@ fn augment(rows: &mut [Row], columns: &mut [Column], edges: &[Edge], limit: f32,
         free = core::mem::replace(&mut owner.column, free);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Rows of `Some(cost)` to a sparse problem and its solution: the column of each row.
+    fn matched(costs: &[Vec<Option<f32>>], width: usize, limit: f32) -> Vec<Option<usize>> {
+        let mut edges = Vec::new();
+        let mut rows = Vec::new();
+        for row in costs {
+            let start = edges.len();
+            edges.extend(row.iter().enumerate().filter_map(|(column, cost)| {
+                cost.filter(|&cost| cost < limit).map(|cost| Edge { cost, column: column as u16 })
+            }));
+            rows.push(Row::new(start as u16, edges.len() as u16));
+        }
+        let mut columns = std::vec![Column::ZERO; width];
+        solve(&mut rows, &mut columns, &edges, limit);
+        for (index, row) in rows.iter().enumerate() {
+            if let Some(column) = columns.get(usize::from(row.column)) {
+                assert_eq!(usize::from(column.row), index);
+            }
+        }
+        rows.iter().map(|row| (row.column != NONE).then_some(usize::from(row.column))).collect()
+    }
+
+    /// Sum of the costs below the limit over the matched pairs: what differs from the full objective by a constant.
+    fn value(costs: &[Vec<Option<f32>>], columns: &[Option<usize>], limit: f32) -> f64 {
+        let pair = |(row, column): (&Vec<Option<f32>>, &Option<usize>)| {
+            column.map_or(0.0, |column| f64::from(row[column].unwrap()) - f64::from(limit))
+        };
+        costs.iter().zip(columns).map(pair).sum()
+    }
+
+    /// The best value by trying everything.
+    fn brute_force(costs: &[Vec<Option<f32>>], limit: f32, taken: u32) -> f64 {
+        let Some((row, rest)) = costs.split_first() else { return 0.0 };
+        let mut best = brute_force(rest, limit, taken);
+        for (column, cost) in row.iter().enumerate() {
+            if let Some(cost) = cost.filter(|_| taken >> column & 1 == 0) {
+                let value = f64::from(cost) - f64::from(limit);
+                best = best.min(value + brute_force(rest, limit, taken | 1 << column));
+            }
+        }
+        best
+    }
+
+    /// The best value by the Hungarian method on the dense square problem: an unmatched row and an unmatched column
+    /// cost half a limit each.
+    fn dense(costs: &[Vec<Option<f32>>], width: usize, limit: f32) -> f64 {
+        let size = costs.len() + width;
+        let cost = |row: usize, column: usize| match (costs.get(row), column < width) {
+            (Some(row), true) => row[column].map_or(1e3, f64::from),
+            (None, false) => 0.0,
+            _ => f64::from(limit) / 2.0,
+        };
+        let (mut u, mut v) = (std::vec![0.0; size + 1], std::vec![0.0; size + 1]);
+        let mut owner = std::vec![0usize; size + 1];
+        for row in 1..=size {
+            owner[0] = row;
+            let mut from = std::vec![0usize; size + 1];
+            let mut least = std::vec![f64::INFINITY; size + 1];
+            let mut used = std::vec![false; size + 1];
+            let mut column = 0;
+            while owner[column] != 0 {
+                used[column] = true;
+                let (current, mut delta, mut next) = (owner[column], f64::INFINITY, 0);
+                for j in 1..=size {
+                    if !used[j] {
+                        let reduced = cost(current - 1, j - 1) - u[current] - v[j];
+                        if reduced < least[j] {
+                            (least[j], from[j]) = (reduced, column);
+                        }
+                        if least[j] < delta {
+                            (delta, next) = (least[j], j);
+                        }
+                    }
+                }
+                for j in 0..=size {
+                    if used[j] {
+                        u[owner[j]] += delta;
+                        v[j] -= delta;
+                    } else {
+                        least[j] -= delta;
+                    }
+                }
+                column = next;
+            }
+            while column != 0 {
+                owner[column] = owner[from[column]];
+                column = from[column];
+            }
+        }
+        let total: f64 = (1..=size).map(|column| cost(owner[column] - 1, column - 1)).sum();
+        total - f64::from(limit) / 2.0 * size as f64
+    }
+
+    fn problem(rows: usize, width: usize) -> impl Strategy<Value = Vec<Vec<Option<f32>>>> {
+        // A few round costs make ties frequent.
+        let cost = prop_oneof![
+            2 => Just(None),
+            2 => (0.0f32..1.0).prop_map(Some),
+            1 => (0u8..8).prop_map(|eighth| Some(f32::from(eighth) / 8.0)),
+        ];
+        prop::collection::vec(prop::collection::vec(cost, width), 0..=rows)
+    }
+
+    #[test]
+    fn a_pair_is_given_up_where_two_others_gain_more() {
+        // Alone, each row would take column 0.
+        let costs = [std::vec![Some(0.1), Some(0.3)], std::vec![Some(0.2), None]];
+        assert_eq!(matched(&costs, 2, 0.8), [Some(1), Some(0)]);
+        // A pair over the limit is never made, even if a row stays alone.
+        let costs = [std::vec![Some(0.1), Some(0.9)], std::vec![Some(0.2), None]];
+        assert_eq!(matched(&costs, 2, 0.8), [Some(0), None]);
+    }
+
+    proptest! {
+        #[test]
+        fn equals_brute_force(costs in problem(6, 7), limit in 0.05f32..1.0) {
+            let gated: Vec<Vec<_>> =
+                costs.iter().map(|row| row.iter().map(|cost| cost.filter(|&c| c < limit)).collect()).collect();
+            let found = value(&gated, &matched(&costs, 7, limit), limit);
+            prop_assert!((found - brute_force(&gated, limit, 0)).abs() < 1e-5);
+        }
+
+        #[test]
+        fn equals_the_dense_problem(costs in problem(40, 30), limit in 0.05f32..1.0) {
+            let gated: Vec<Vec<_>> =
+                costs.iter().map(|row| row.iter().map(|cost| cost.filter(|&c| c < limit)).collect()).collect();
+            let found = value(&gated, &matched(&costs, 30, limit), limit);
+            let best = dense(&gated, 30, limit);
+            prop_assert!((found - best).abs() < 1e-4, "{found} {best}");
+        }
+    }
+}

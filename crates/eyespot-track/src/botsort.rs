@@ -5,8 +5,8 @@ use core::convert::Infallible;
 
 use eyespot_core::{Detection, ErrorType, Frame, FrameInfo, TrackId, Tracker};
 
-use crate::associate::Stage;
 use crate::assign::NONE;
+use crate::associate::Stage;
 use crate::candidate::{Candidate, Extent, Level, MAX_COORDINATE};
 use crate::config::{BotSortConfig, ClassPolicy, Clock, ConfigError};
 use crate::storage::{Memory, TrackLosses, TrackStorage};
@@ -138,7 +138,8 @@ fn step(
     memory.follow_camera(motion, config.original_oddities);
     memory.outline(margin);
 
-    let first = Stage { level: Level::High, limit: config.match_thresh, fuse_score: config.fuse_score, same_class };
+    let first =
+        Stage { level: Level::High, limit: config.match_thresh, fuse_score: config.fuse_score, same_class };
     memory.associate(&first, |track| matches!(track.phase, Phase::Tracked | Phase::Lost));
     memory.take_matches(detections);
     let second =

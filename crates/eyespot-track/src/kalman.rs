@@ -112,3 +112,157 @@ impl Pair {
         [[a0, a1, b0, b1], [a1, a2, b2, b3], [b0, b2, c0, c1], [b1, b3, c1, c2]]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::{SMatrix, SVector};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Matrix8 = SMatrix<f64, 8, 8>;
+
+    /// The filter as in the textbook: 8 states, 8x8 matrices, 4x4 inverse, in `f64`.
+    struct Full {
+        x: SVector<f64, 8>,
+        p: Matrix8,
+    }
+
+    impl Full {
+        fn predict(&mut self, position: [f64; 4], velocity: [f64; 4]) {
+            let mut f = Matrix8::identity();
+            let mut q = Matrix8::zeros();
+            for i in 0..4 {
+                f[(i, i + 4)] = 1.0;
+                q[(i, i)] = position[i];
+                q[(i + 4, i + 4)] = velocity[i];
+            }
+            self.x = f * self.x;
+            self.p = f * self.p * f.transpose() + q;
+        }
+
+        fn update(&mut self, z: [f64; 4], noise: [f64; 4]) {
+            let h = SMatrix::<f64, 4, 8>::identity();
+            let r = SMatrix::<f64, 4, 4>::from_diagonal(&SVector::from(noise));
+            let s = h * self.p * h.transpose() + r;
+            let k = self.p * h.transpose() * s.try_inverse().unwrap();
+            self.x += k * (SVector::from(z) - h * self.x);
+            self.p -= k * s * k.transpose();
+        }
+
+        /// Multiplies the four pairs (x, y), (w, h) and their velocities by a 2x2 matrix.
+        fn transform(&mut self, m: [f64; 4]) {
+            let mut r = Matrix8::zeros();
+            for pair in 0..4 {
+                for (i, &value) in m.iter().enumerate() {
+                    r[(2 * pair + i / 2, 2 * pair + i % 2)] = value;
+                }
+            }
+            self.x = r * self.x;
+            self.p = r * self.p * r.transpose();
+        }
+    }
+
+    fn compare(full: &Full, pair: &Pair, first: usize, tolerance: f64) -> Result<(), TestCaseError> {
+        let states = [first, first + 1, first + 4, first + 5];
+        let mean = [pair.at[0], pair.at[1], pair.velocity[0], pair.velocity[1]];
+        let covariance = pair.covariance();
+        for (i, &row) in states.iter().enumerate() {
+            prop_assert!((full.x[row] - f64::from(mean[i])).abs() < tolerance * 100.0);
+            for (j, &column) in states.iter().enumerate() {
+                let scale = (full.p[(row, row)] * full.p[(column, column)]).sqrt().max(1e-3);
+                let error = (full.p[(row, column)] - f64::from(covariance[i][j])).abs();
+                prop_assert!(error < tolerance * scale, "{row} {column}: {error} of {scale}");
+            }
+        }
+        Ok(())
+    }
+
+    #[derive(Debug, Clone)]
+    enum Event {
+        Predict,
+        Measure([f32; 4]),
+        Turn([f32; 4]),
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            3 => Just(Event::Predict),
+            2 => [90.0f32..110.0, 90.0f32..110.0, 40.0f32..60.0, 90.0f32..110.0].prop_map(Event::Measure),
+            1 => (0.95f32..1.05, -0.1f32..0.1).prop_map(|(a, b)| Event::Turn([a, b, -b, a])),
+        ]
+    }
+
+    proptest! {
+        /// Two pairs are the full filter, whatever happens in which order.
+        #[test]
+        fn equals_the_full_filter(events in prop::collection::vec(event(), 1..40)) {
+            let start = [100.0f32, 100.0, 50.0, 100.0];
+            let (position, velocity, noise) = ([6.25f32, 25.0], [0.1f32, 0.4], [6.0f32, 24.0]);
+            let wide = |[a, b]: [f32; 2]| [a, b, a, b].map(f64::from);
+            let mut center = Pair::at_rest([start[0], start[1]], [25.0, 100.0], [9.0, 36.0]);
+            let mut size = Pair::at_rest([start[2], start[3]], [25.0, 100.0], [9.0, 36.0]);
+            let mut full = Full { x: SVector::zeros(), p: Matrix8::zeros() };
+            for (i, &value) in start.iter().enumerate() {
+                full.x[i] = f64::from(value);
+                full.p[(i, i)] = if i % 2 == 0 { 25.0 } else { 100.0 };
+                full.p[(i + 4, i + 4)] = if i % 2 == 0 { 9.0 } else { 36.0 };
+            }
+            for event in events {
+                match event {
+                    Event::Predict => {
+                        center.predict(1.0, position, velocity);
+                        size.predict(1.0, position, velocity);
+                        full.predict(wide(position), wide(velocity));
+                    }
+                    Event::Measure(z) => {
+                        center.update([z[0], z[1]], noise);
+                        size.update([z[2], z[3]], noise);
+                        full.update(z.map(f64::from), wide(noise));
+                    }
+                    Event::Turn(m) => {
+                        center.transform(m);
+                        size.transform(m);
+                        full.transform(m.map(f64::from));
+                    }
+                }
+            }
+            compare(&full, &center, 0, 1e-4)?;
+            compare(&full, &size, 2, 1e-4)?;
+        }
+
+        /// One prediction over a gap is the same as one per frame.
+        #[test]
+        fn a_gap_equals_its_frames(frames in 1u8..40, before in 0u8..5) {
+            let mut steps = Pair::at_rest([10.0, 20.0], [4.0, 9.0], [1.0, 2.0]);
+            for k in 0..before {
+                steps.predict(1.0, [1.0, 2.0], [0.1, 0.2]);
+                steps.update([10.0 + f32::from(k), 20.0], [2.0, 3.0]);
+            }
+            let mut jump = steps;
+            for _ in 0..frames {
+                steps.predict(1.0, [1.0, 2.0], [0.1, 0.2]);
+            }
+            jump.predict(f32::from(frames), [1.0, 2.0], [0.1, 0.2]);
+            for (a, b) in steps.covariance().as_flattened().iter().zip(jump.covariance().as_flattened()) {
+                prop_assert!((a - b).abs() <= 1e-4 * a.abs().max(1.0), "{a} {b}");
+            }
+            prop_assert!((steps.at[0] - jump.at[0]).abs() < 1e-3);
+        }
+
+        /// Fractions of a frame keep the covariance one of possible states.
+        #[test]
+        fn fractions_keep_variances_positive(dt in 0.01f32..3.0, count in 1u8..60) {
+            let mut pair = Pair::at_rest([0.0; 2], [4.0, 9.0], [1.0, 2.0]);
+            for _ in 0..count {
+                pair.predict(dt, [1.0, 2.0], [0.01, 0.02]);
+                pair.update([0.0; 2], [1.0, 1.0]);
+                let p = pair.covariance();
+                for i in 0..2 {
+                    prop_assert!(p[i][i] > 0.0 && p[i + 2][i + 2] > 0.0);
+                    prop_assert!(p[i][i] * p[i + 2][i + 2] >= p[i][i + 2] * p[i][i + 2]);
+                }
+            }
+        }
+    }
+}

@@ -55,7 +55,8 @@ impl<T: AsRef<[Affine]>> CameraMotion for KnownMotion<T> {
         let index = frame.info.index;
         let first = self.previous.replace(index).map_or(index, |previous| previous.saturating_add(1));
         let motions = self.motions.as_ref();
-        let end = usize::try_from(index).map_or(motions.len(), |last| motions.len().min(last.saturating_add(1)));
+        let end =
+            usize::try_from(index).map_or(motions.len(), |last| motions.len().min(last.saturating_add(1)));
         let start = usize::try_from(first).map_or(end, |first| end.min(first));
         motions[start..end].iter().fold(Affine::IDENTITY, |all, next| all.then(next))
     }
@@ -74,7 +75,7 @@ mod tests {
     fn known_motions_are_composed_over_gaps() {
         let step = |tx| Affine::from_rows([1.0, 0.0, tx], [0.0, 1.0, 0.0]);
         let mut motion = KnownMotion::new([step(1.0), step(2.0), step(4.0), step(8.0)]);
-        let image = ImageView::new(&[0], 1, 1, PixelFormat::Gray8).unwrap();
+        let image = ImageView::packed(&[0], 1, 1, PixelFormat::Gray8).unwrap();
         let mut shift = |index| motion.estimate(&Frame::new(image, index, 0), &[]).shift[0];
         assert_eq!((shift(0), shift(1), shift(3), shift(9)), (1.0, 2.0, 12.0, 0.0));
         assert_eq!(shift(u64::MAX), 0.0);

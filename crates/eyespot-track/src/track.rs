@@ -77,7 +77,10 @@ impl Votes {
     /// The class to show, which changes only when another one has more than the `current` one.
     pub(crate) fn winner(&self, current: ClassId) -> ClassId {
         let weight_of = |class| {
-            (0..4).filter(|&slot| self.classes[slot] == class).map(|slot| self.weights[slot]).fold(0.0, f32::max)
+            (0..4)
+                .filter(|&slot| self.classes[slot] == class)
+                .map(|slot| self.weights[slot])
+                .fold(0.0, f32::max)
         };
         let mut best = (weight_of(current), current);
         for slot in 0..4 {

@@ -6,7 +6,8 @@
 //! 2016. Where several assignments are equally good, the rules of that paper decide (a free column first), as they
 //! do in the reference evaluators, so that ties fall the same way.
 
-const NONE: usize = usize::MAX;
+/// The column of a row without one.
+pub(crate) const NONE: usize = usize::MAX;
 
 /// A solver that keeps its buffers between problems.
 #[derive(Debug, Default)]
@@ -25,22 +26,24 @@ pub(crate) struct Assignment {
     /// Columns that the search has not closed; those that it has, in order, follow in `closed`.
     open: Vec<usize>,
     closed: Vec<usize>,
-    pairs: Vec<(usize, usize)>,
 }
 
 impl Assignment {
     /// Pairs rows with columns, each at most once, `min(rows, columns)` pairs in all, so that the sum of the scores
-    /// is the largest. `scores` is row-major and finite; the pairs come sorted by row.
-    pub(crate) fn maximize(&mut self, rows: usize, columns: usize, scores: &[f64]) -> &[(usize, usize)] {
-        debug_assert_eq!(scores.len(), rows * columns);
+    /// is the largest. `scores` are (row, column, finite score); the others are 0. Returns the column of every row,
+    /// [`NONE`] for one without.
+    pub(crate) fn maximize(
+        &mut self,
+        rows: usize,
+        columns: usize,
+        scores: impl IntoIterator<Item = (usize, usize, f64)>,
+    ) -> &[usize] {
         let transposed = columns < rows;
-        self.cost.clear();
-        if transposed {
-            (self.rows, self.columns) = (columns, rows);
-            self.cost.extend((0..columns).flat_map(|c| (0..rows).map(move |r| -scores[r * columns + c])));
-        } else {
-            (self.rows, self.columns) = (rows, columns);
-            self.cost.extend(scores.iter().map(|score| -score));
+        (self.rows, self.columns) = if transposed { (columns, rows) } else { (rows, columns) };
+        refill(&mut self.cost, rows * columns, 0.0);
+        for (row, column, score) in scores {
+            let at = if transposed { column * rows + row } else { row * columns + column };
+            self.cost[at] = -score;
         }
         refill(&mut self.row_price, self.rows, 0.0);
         refill(&mut self.column_price, self.columns, 0.0);
@@ -49,15 +52,7 @@ impl Assignment {
         for row in 0..self.rows {
             self.assign(row);
         }
-        self.pairs.clear();
-        let assigned = self.column_of_row.iter().copied().enumerate();
-        if transposed {
-            self.pairs.extend(assigned.map(|(c, r)| (r, c)));
-            self.pairs.sort_unstable();
-        } else {
-            self.pairs.extend(assigned);
-        }
-        &self.pairs
+        if transposed { &self.row_of_column } else { &self.column_of_row }
     }
 
     /// Gives `start` a column, moving other rows along the cheapest augmenting path.
@@ -156,22 +151,24 @@ mod tests {
             values in prop::collection::vec(-8_i32..9, 36),
         ) {
             let scores: Vec<f64> = values[..rows * columns].iter().map(|&v| f64::from(v)).collect();
+            let entries = || scores.iter().enumerate().map(|(at, &score)| (at / columns, at % columns, score));
             let mut solver = Assignment::default();
-            let pairs = solver.maximize(rows, columns, &scores).to_vec();
-            prop_assert_eq!(pairs.len(), rows.min(columns));
-            prop_assert!(pairs.windows(2).all(|w| w[0].0 < w[1].0));
-            let mut taken: Vec<usize> = pairs.iter().map(|pair| pair.1).collect();
+            let assigned = solver.maximize(rows, columns, entries()).to_vec();
+            prop_assert_eq!(assigned.len(), rows);
+            let mut taken: Vec<usize> = assigned.iter().copied().filter(|&column| column != NONE).collect();
+            prop_assert_eq!(taken.len(), rows.min(columns));
             taken.sort_unstable();
             taken.dedup();
-            prop_assert_eq!(taken.len(), pairs.len());
-            let sum: f64 = pairs.iter().map(|&(r, c)| scores[r * columns + c]).sum();
+            prop_assert_eq!(taken.len(), rows.min(columns));
+            let pairs = assigned.iter().enumerate().filter(|pair| *pair.1 != NONE);
+            let sum: f64 = pairs.map(|(row, column)| scores[row * columns + column]).sum();
             prop_assert_eq!(sum, best(rows, columns, &scores, 0, 0, rows.saturating_sub(columns)));
-            prop_assert_eq!(solver.maximize(rows, columns, &scores), &pairs[..]);
+            prop_assert_eq!(solver.maximize(rows, columns, entries()), &assigned[..]);
         }
     }
 
     #[test]
     fn equal_scores_pair_in_order() {
-        assert_eq!(Assignment::default().maximize(3, 3, &[1.0; 9]), [(0, 0), (1, 1), (2, 2)]);
+        assert_eq!(Assignment::default().maximize(3, 3, []), [0, 1, 2]);
     }
 }

@@ -80,6 +80,21 @@ fn real_trackers_score_as_in_trackeval() {
     assert!(compared >= 24, "{compared}");
 }
 
+/// A pedestrian, a non-motorized vehicle, a static person and a pedestrian that is not considered, all tracked.
+#[test]
+fn distractors_and_what_is_not_considered_do_not_count() {
+    let truth = "1,1,0,0,5,5,1,1,1\n1,2,100,0,5,5,0,6,1\n1,3,200,0,5,5,0,7,1\n1,4,300,0,5,5,0,1,1\n";
+    let truth = Sequence::parse("gt.txt", truth).unwrap();
+    let tracks = "1,1,0,0,5,5\n1,2,100,0,5,5\n1,3,200,0,5,5\n1,4,300,0,5,5\n";
+    let tracks = Sequence::parse("tracks.txt", tracks).unwrap();
+    let false_ones = |distractors| mot::evaluate_with(&truth, &tracks, distractors).unwrap().clear.fp;
+    assert_eq!(false_ones(mot::MOT17_DISTRACTORS), 2);
+    assert_eq!(false_ones(mot::MOT20_DISTRACTORS), 1);
+    assert_eq!(false_ones(&[]), 3);
+    let scores = mot::evaluate(&truth, &tracks).unwrap();
+    assert_eq!((scores.counts.truth_boxes, scores.counts.track_boxes, scores.clear.tp), (1, 3, 1));
+}
+
 #[test]
 fn a_sequence_round_trips_through_a_file() {
     let plain =

@@ -4,8 +4,7 @@
 
 use serde::Serialize;
 
-use super::pairing::{EPSILON, PairedFrame, Pairing};
-use crate::assignment::Assignment;
+use super::pairing::{Matcher, Overlap, Pairing, is_match};
 
 /// The CLEAR MOT metrics at an IoU of 0.5.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -57,40 +56,40 @@ struct Object {
 
 impl Clear {
     pub(super) fn new(pairing: &Pairing) -> Self {
-        let mut solver = Assignment::default();
+        let mut matcher = Matcher::default();
         let mut objects = vec![Object::default(); pairing.truth_ids];
-        let mut scores = Vec::new();
+        // The objects that were matched in the frame before.
+        let mut before: Vec<usize> = Vec::new();
         let mut clear = Self::default();
         let mut overlap_sum = 0.0;
         for frame in &pairing.frames {
-            // As in the reference, a frame in which nothing can match doesn't end the track before.
-            let matches = if frame.overlaps.is_empty() {
-                &[]
-            } else {
-                score(frame, &objects, &mut scores);
-                solver.maximize(frame.truths.len(), frame.tracks.len(), &scores)
-            };
-            let matches = matches.iter().filter(|(t, d)| scores[t * frame.tracks.len() + d] > EPSILON);
-            let mut found = 0;
-            let mut now = Vec::with_capacity(frame.truths.len());
-            for &(truth, track) in matches {
-                found += 1;
-                overlap_sum += frame.overlap(truth, track);
-                let (id, track) = (frame.truths[truth], frame.tracks[track]);
-                let object = &mut objects[id];
-                clear.id_switches += u64::from(object.track.is_some_and(|before| before != track));
-                object.track = Some(track);
+            let ids = |overlap: &Overlap| (frame.truths[overlap.truth], frame.tracks[overlap.track]);
+            let matched = matcher.run(frame, |overlap| {
+                let (truth, track) = ids(overlap);
+                // A pair that goes on from the frame before outweighs all others.
+                let goes_on = if objects[truth].previous == Some(track) { 1000.0 } else { 0.0 };
+                if is_match(overlap.iou) { goes_on + overlap.iou } else { 0.0 }
+            });
+            clear.tp += matched.len() as u64;
+            clear.fp += (frame.tracks.len() - matched.len()) as u64;
+            clear.fn_ += (frame.truths.len() - matched.len()) as u64;
+            for overlap in matched {
+                let (truth, track) = ids(overlap);
+                let object = &mut objects[truth];
+                overlap_sum += overlap.iou;
                 object.matched += 1;
                 object.starts += u64::from(object.previous.is_none());
-                now.push((id, track));
+                clear.id_switches += u64::from(object.track.is_some_and(|before| before != track));
+                object.track = Some(track);
             }
-            if !frame.overlaps.is_empty() {
-                objects.iter_mut().for_each(|object| object.previous = None);
-                now.into_iter().for_each(|(id, track)| objects[id].previous = Some(track));
+            // As in the reference, a frame without true or tracked boxes interrupts nothing.
+            if !frame.truths.is_empty() && !frame.tracks.is_empty() {
+                before.drain(..).for_each(|truth| objects[truth].previous = None);
+                for (truth, track) in matched.iter().map(ids) {
+                    objects[truth].previous = Some(track);
+                    before.push(truth);
+                }
             }
-            clear.tp += found;
-            clear.fp += frame.tracks.len() as u64 - found;
-            clear.fn_ += frame.truths.len() as u64 - found;
         }
 
         for (object, length) in objects.iter().zip(pairing.truth_lengths()) {
@@ -136,13 +135,4 @@ impl Clear {
         };
         self
     }
-}
-
-/// Scores every pair by its IoU; a pair that goes on from the frame before outweighs all others.
-fn score(frame: &PairedFrame, objects: &[Object], scores: &mut Vec<f64>) {
-    scores.clear();
-    scores.extend(frame.pairs().map(|(truth, track, overlap)| {
-        let goes_on = objects[truth].previous == Some(track);
-        if overlap < 0.5 - EPSILON { 0.0 } else { f64::from(u8::from(goes_on)) * 1000.0 + overlap }
-    }));
 }

@@ -3,8 +3,7 @@
 
 use serde::Serialize;
 
-use super::pairing::{EPSILON, Pairing};
-use crate::assignment::Assignment;
+use super::pairing::{EPSILON, Matcher, Overlap, Pairing};
 
 /// How many localization thresholds there are: 0.05, 0.1, ..., 0.95.
 const ALPHAS: usize = 19;
@@ -179,24 +178,24 @@ impl Matches {
     /// Matches every frame so that the identities that go together over the whole sequence are preferred.
     fn new(pairing: &Pairing) -> Self {
         let alignment = alignment(pairing);
-        let mut solver = Assignment::default();
+        let columns = pairing.track_ids;
+        let mut matcher = Matcher::default();
         let mut matches = Self { count: [0; ALPHAS], overlap: [0.0; ALPHAS], list: Vec::new() };
-        let mut scores = Vec::new();
         for frame in &pairing.frames {
-            scores.clear();
-            let columns = pairing.track_ids;
-            scores.extend(
-                frame.pairs().map(|(truth, track, overlap)| alignment[truth * columns + track] * overlap),
-            );
-            for &(truth, track) in solver.maximize(frame.truths.len(), frame.tracks.len(), &scores) {
-                let overlap = frame.overlap(truth, track);
-                let reached = (0..ALPHAS).take_while(|&a| overlap >= alpha(a) - EPSILON).count();
+            let ids = |overlap: &Overlap| (frame.truths[overlap.truth], frame.tracks[overlap.track]);
+            let matched = matcher.run(frame, |overlap| {
+                let (truth, track) = ids(overlap);
+                alignment[truth * columns + track] * overlap.iou
+            });
+            for overlap in matched {
+                let reached = (0..ALPHAS).take_while(|&a| overlap.iou >= alpha(a) - EPSILON).count();
                 for a in 0..reached {
                     matches.count[a] += 1;
-                    matches.overlap[a] += overlap;
+                    matches.overlap[a] += overlap.iou;
                 }
                 if reached > 0 {
-                    matches.list.push((frame.truths[truth], frame.tracks[track], reached));
+                    let (truth, track) = ids(overlap);
+                    matches.list.push((truth, track, reached));
                 }
             }
         }
@@ -227,15 +226,14 @@ fn alignment(pairing: &Pairing) -> Vec<f64> {
         of_truth.resize(frame.truths.len(), 0.0);
         of_track.clear();
         of_track.resize(frame.tracks.len(), 0.0);
-        let width = frame.tracks.len();
-        for (at, &overlap) in frame.overlaps.iter().enumerate() {
-            of_truth[at / width] += overlap;
-            of_track[at % width] += overlap;
+        for &Overlap { truth, track, iou } in &frame.overlaps {
+            of_truth[truth] += iou;
+            of_track[track] += iou;
         }
-        for (at, (truth, track, overlap)) in frame.pairs().enumerate() {
-            let either = of_truth[at / width] + of_track[at % width] - overlap;
+        for &Overlap { truth, track, iou } in &frame.overlaps {
+            let either = of_truth[truth] + of_track[track] - iou;
             if either > EPSILON {
-                shared[truth * columns + track] += overlap / either;
+                shared[frame.truths[truth] * columns + frame.tracks[track]] += iou / either;
             }
         }
     }

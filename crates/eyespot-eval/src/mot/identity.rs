@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::pairing::Pairing;
-use crate::assignment::Assignment;
+use crate::assignment::{Assignment, NONE};
 
 /// The identity metrics at an IoU of 0.5, `0..=1`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -33,20 +33,23 @@ impl Identity {
     pub(super) fn new(pairing: &Pairing) -> Self {
         // The one-to-one pairing of identities that makes the fewest errors shares the most boxes: each shared box is
         // one false positive and one false negative less.
-        let mut shared = vec![0.0; pairing.truth_ids * pairing.track_ids];
+        let columns = pairing.track_ids;
+        let mut shared = vec![0_u32; pairing.truth_ids * columns];
         let (mut truths, mut tracks) = (0, 0);
         for frame in &pairing.frames {
             truths += frame.truths.len() as u64;
             tracks += frame.tracks.len() as u64;
-            for (truth, track, overlap) in frame.pairs() {
-                if overlap >= 0.5 {
-                    shared[truth * pairing.track_ids + track] += 1.0;
-                }
+            // Without room for rounding, as in the reference.
+            for overlap in frame.overlaps.iter().filter(|overlap| overlap.iou >= 0.5) {
+                shared[frame.truths[overlap.truth] * columns + frame.tracks[overlap.track]] += 1;
             }
         }
         let mut solver = Assignment::default();
-        let pairs = solver.maximize(pairing.truth_ids, pairing.track_ids, &shared);
-        let idtp = pairs.iter().map(|&(t, d)| shared[t * pairing.track_ids + d] as u64).sum();
+        let counts = shared.iter().enumerate().filter(|(_, count)| **count > 0);
+        let counts = counts.map(|(at, &count)| (at / columns, at % columns, f64::from(count)));
+        let assigned = solver.maximize(pairing.truth_ids, columns, counts);
+        let assigned = assigned.iter().enumerate().filter(|(_, track)| **track != NONE);
+        let idtp = assigned.map(|(truth, track)| u64::from(shared[truth * columns + track])).sum();
         Self { idtp, idfp: tracks - idtp, idfn: truths - idtp, ..Self::default() }.finish()
     }
 

@@ -33,47 +33,74 @@ pub(super) struct PairedFrame {
     pub(super) truths: Vec<usize>,
     /// Identity of every tracked box.
     pub(super) tracks: Vec<usize>,
-    /// IoU of every true box (row) with every tracked one.
-    pub(super) overlaps: Vec<f64>,
+    /// The pairs that overlap, sorted.
+    pub(super) overlaps: Vec<Overlap>,
 }
 
-impl PairedFrame {
-    /// IoU of a true box and a tracked one, by their place in the frame.
-    pub(super) fn overlap(&self, truth: usize, track: usize) -> f64 {
-        self.overlaps[truth * self.tracks.len() + track]
+/// A true box and a tracked one that overlap.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Overlap {
+    /// Place of the true box in the frame.
+    pub(super) truth: usize,
+    /// Place of the tracked box in the frame.
+    pub(super) track: usize,
+    /// Their IoU, above 0.
+    pub(super) iou: f64,
+}
+
+/// Matches the boxes of frames; keeps its buffers between them.
+#[derive(Debug, Default)]
+pub(super) struct Matcher {
+    solver: Assignment,
+    matched: Vec<Overlap>,
+}
+
+impl Matcher {
+    /// Matches the boxes of a frame one to one so that the sum of the scores is the largest. Overlaps with the score 0
+    /// never match.
+    pub(super) fn run(&mut self, frame: &PairedFrame, score: impl Fn(&Overlap) -> f64) -> &[Overlap] {
+        self.run_on(frame.truths.len(), frame.tracks.len(), &frame.overlaps, score)
     }
 
-    /// (identity of the truth, identity of the track, IoU) of all pairs.
-    pub(super) fn pairs(&self) -> impl Iterator<Item = (usize, usize, f64)> {
-        let ids = self.truths.iter().flat_map(|&truth| self.tracks.iter().map(move |&track| (truth, track)));
-        ids.zip(&self.overlaps).map(|((truth, track), &overlap)| (truth, track, overlap))
+    fn run_on(
+        &mut self,
+        truths: usize,
+        tracks: usize,
+        overlaps: &[Overlap],
+        score: impl Fn(&Overlap) -> f64,
+    ) -> &[Overlap] {
+        let scores = overlaps.iter().map(|overlap| (overlap.truth, overlap.track, score(overlap)));
+        let assigned = self.solver.maximize(truths, tracks, scores);
+        let matched = |overlap: &&Overlap| assigned[overlap.truth] == overlap.track && score(overlap) > 0.0;
+        self.matched.clear();
+        self.matched.extend(overlaps.iter().filter(matched));
+        &self.matched
     }
 }
 
 impl Pairing {
     /// Tracked boxes that match a distractor are taken out, then all true boxes that do not count.
     pub(super) fn new(truth: &Sequence, tracks: &Sequence, distractors: &[u32]) -> Result<Self, Error> {
-        let mut solver = Assignment::default();
+        let mut matcher = Matcher::default();
         let (mut truth_ids, mut track_ids) = (HashMap::new(), HashMap::new());
         let (mut truth, mut tracks) = (truth.rows(), tracks.rows());
         let mut frames = Vec::new();
         loop {
             let next = truth.first().into_iter().chain(tracks.first());
             let Some(frame) = next.map(|row| row.frame).min() else { break };
-            let truth = take_frame(&mut truth, frame)?;
-            let tracks = take_frame(&mut tracks, frame)?;
-            let mut overlaps: Vec<f64> =
-                truth.iter().flat_map(|t| tracks.iter().map(|d| iou(t.bbox, d.bbox))).collect();
-            let drop = on_distractors(truth, tracks, &overlaps, distractors, &mut solver);
-            let kept = truth.iter().flat_map(|t| drop.iter().map(move |dropped| counts(t) && !dropped));
-            let mut kept = kept.collect::<Vec<_>>().into_iter();
-            overlaps.retain(|_| kept.next() == Some(true));
-            let truth = truth.iter().filter(|row| counts(row));
-            let tracks = tracks.iter().zip(&drop).filter(|(_, dropped)| !**dropped).map(|(row, _)| row);
+            let (truth, tracks) = (take_frame(&mut truth, frame)?, take_frame(&mut tracks, frame)?);
+            let overlaps = overlaps(truth, tracks);
+            let dropped = on_distractors(truth, tracks, &overlaps, distractors, &mut matcher);
+            let (truth_places, truths) = keep(truth, |at| counts(&truth[at]), &mut truth_ids);
+            let (track_places, tracks) = keep(tracks, |at| !dropped[at], &mut track_ids);
+            let moved = |overlap: &Overlap| {
+                let (truth, track) = (truth_places[overlap.truth]?, track_places[overlap.track]?);
+                Some(Overlap { truth, track, ..*overlap })
+            };
             frames.push(PairedFrame {
-                truths: truth.map(|row| index(&mut truth_ids, row.id)).collect(),
-                tracks: tracks.map(|row| index(&mut track_ids, row.id)).collect(),
-                overlaps,
+                truths,
+                tracks,
+                overlaps: overlaps.iter().filter_map(moved).collect(),
             });
         }
         Ok(Self { truth_ids: truth_ids.len(), track_ids: track_ids.len(), frames })
@@ -96,9 +123,21 @@ fn lengths<'a>(ids: usize, frames: impl Iterator<Item = &'a Vec<usize>>) -> Vec<
     lengths
 }
 
-fn index(ids: &mut HashMap<i64, usize>, id: i64) -> usize {
-    let next = ids.len();
-    *ids.entry(id).or_insert(next)
+/// The new places of the rows, `None` for those that are not kept, and the identities of those that are.
+fn keep(
+    rows: &[Row],
+    is_kept: impl Fn(usize) -> bool,
+    ids: &mut HashMap<i64, usize>,
+) -> (Vec<Option<usize>>, Vec<usize>) {
+    let mut kept = Vec::with_capacity(rows.len());
+    let place = |(at, row): (usize, &Row)| {
+        is_kept(at).then(|| {
+            let next = ids.len();
+            kept.push(*ids.entry(row.id).or_insert(next));
+            kept.len() - 1
+        })
+    };
+    (rows.iter().enumerate().map(place).collect(), kept)
 }
 
 /// True boxes that are evaluated: pedestrians, or all where there are no classes, with the consider flag.
@@ -125,19 +164,38 @@ fn take_frame<'a>(rows: &mut &'a [Row], frame: u32) -> Result<&'a [Row], Error> 
 fn on_distractors(
     truth: &[Row],
     tracks: &[Row],
-    overlaps: &[f64],
+    overlaps: &[Overlap],
     distractors: &[u32],
-    solver: &mut Assignment,
+    matcher: &mut Matcher,
 ) -> Vec<bool> {
-    let mut drop = vec![false; tracks.len()];
+    let mut dropped = vec![false; tracks.len()];
     let is_distractor = |row: &Row| row.class.is_some_and(|class| distractors.contains(&class));
     if truth.iter().any(is_distractor) {
-        let near: Vec<f64> = overlaps.iter().map(|&o| if o < 0.5 - EPSILON { 0.0 } else { o }).collect();
-        for &(t, d) in solver.maximize(truth.len(), tracks.len(), &near) {
-            drop[d] = near[t * tracks.len() + d] > EPSILON && is_distractor(&truth[t]);
+        let near = |overlap: &Overlap| if is_match(overlap.iou) { overlap.iou } else { 0.0 };
+        for overlap in matcher.run_on(truth.len(), tracks.len(), overlaps, near) {
+            dropped[overlap.track] = is_distractor(&truth[overlap.truth]);
         }
     }
-    drop
+    dropped
+}
+
+/// May boxes with this IoU match, where 0.5 is needed?
+pub(super) fn is_match(iou: f64) -> bool {
+    iou >= 0.5 - EPSILON
+}
+
+/// All pairs with an IoU above 0.
+fn overlaps(truth: &[Row], tracks: &[Row]) -> Vec<Overlap> {
+    let mut overlaps = Vec::new();
+    for (t, truth) in truth.iter().enumerate() {
+        let ious = tracks.iter().map(|track| iou(truth.bbox, track.bbox)).enumerate();
+        overlaps.extend(ious.filter(|pair| pair.1 > 0.0).map(|(track, iou)| Overlap {
+            truth: t,
+            track,
+            iou,
+        }));
+    }
+    overlaps
 }
 
 /// Intersection over union of two boxes (left, top, width, height); 0 with an empty one.

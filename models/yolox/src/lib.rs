@@ -1,1 +1,16 @@
-//! YOLOX.
+#![doc = include_str!("../README.md")]
+
+mod backbone;
+mod blocks;
+mod head;
+mod labels;
+mod model;
+mod neck;
+mod variant;
+
+pub use labels::COCO;
+pub use model::{LabelError, Yolox};
+pub use variant::{Config, ParseVariantError, Variant};
+
+/// The published weights: where they are, what they are called and what they are made for.
+pub const MANIFEST: &str = include_str!("../manifest.json");

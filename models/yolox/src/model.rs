@@ -1,0 +1,165 @@
+//! The model as a whole.
+
+use std::path::Path;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use eyespot_burn::{BurnModel, InputFormat, Loader, WeightError, Weights, leak_labels};
+use eyespot_core::{ErrorKind, InputSize, ModelSpec};
+use eyespot_decode::yolox::{Head as Grid, STRIDES};
+use eyespot_decode::{Candidates, DecodeError, DecodeOptions};
+use eyespot_image::{Channels, Fit, Layout, Normalize, TensorFormat};
+
+use crate::backbone::Backbone;
+use crate::head::Head;
+use crate::neck::Neck;
+use crate::{COCO, Config, Variant};
+
+/// Input channels of the stem.
+const STEM: &str = "backbone.backbone.stem.conv.conv.weight";
+
+/// A YOLOX detector (Ge et al., "YOLOX: Exceeding YOLO Series in 2021", arXiv:2107.08430).
+#[derive(Debug, Clone)]
+pub struct Yolox {
+    variant: Variant,
+    network: Network,
+    classes: u16,
+    labels: &'static [&'static str],
+}
+
+#[derive(Module, Debug)]
+struct Network {
+    backbone: Backbone,
+    neck: Neck,
+    head: Head,
+}
+
+/// The number of labels is not that of the classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LabelError {
+    /// Classes of the model.
+    pub classes: usize,
+    /// Labels that were given.
+    pub labels: usize,
+}
+
+impl core::fmt::Display for LabelError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "the model has {} classes but {} labels were given", self.classes, self.labels)
+    }
+}
+
+impl core::error::Error for LabelError {}
+
+impl eyespot_core::Error for LabelError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::InvalidInput
+    }
+}
+
+impl Yolox {
+    /// Loads weights of any variant: the published `.pth` or ONNX file, safetensors, or what [`convert`](Self::convert)
+    /// wrote. Variant and number of classes follow from the shapes.
+    ///
+    /// # Errors
+    /// [`WeightError`].
+    pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self, WeightError> {
+        eyespot_burn::load(path, device)
+    }
+
+    /// Loads weights and saves them in the format that loads fastest.
+    ///
+    /// # Errors
+    /// [`WeightError`].
+    pub fn convert(
+        source: impl AsRef<Path>,
+        target: impl AsRef<Path>,
+        device: &Device,
+    ) -> Result<Self, WeightError> {
+        eyespot_burn::convert(source, target, device)
+    }
+
+    /// With other names for its classes. Without them, 80 classes have those of [`COCO`] and others a number.
+    ///
+    /// # Errors
+    /// [`LabelError`] where they are not as many as the classes.
+    pub fn with_labels(mut self, labels: &'static [&'static str]) -> Result<Self, LabelError> {
+        let classes = usize::from(self.classes);
+        if labels.len() != classes {
+            return Err(LabelError { classes, labels: labels.len() });
+        }
+        self.labels = labels;
+        Ok(self)
+    }
+
+    /// Which of the published sizes it is.
+    #[must_use]
+    pub const fn variant(&self) -> Variant {
+        self.variant
+    }
+}
+
+impl BurnModel for Yolox {
+    type Config = Config;
+
+    fn detect(weights: &Weights) -> Result<Config, WeightError> {
+        let expected = || vec![0, 12, 3, 3];
+        let Some(stem) = weights.shape(STEM).or_else(|| weights.first_convolution()) else {
+            return Err(WeightError::Missing { name: STEM.to_owned(), expected: expected() });
+        };
+        let width = stem.first().copied().unwrap_or_default();
+        Variant::ALL.map(Variant::config).into_iter().find(|config| config.width == width).ok_or_else(|| {
+            WeightError::Shape { name: STEM.to_owned(), found: stem.to_vec(), expected: expected() }
+        })
+    }
+
+    fn build(config: Config, loader: &mut Loader) -> Result<Self, WeightError> {
+        let network = Network {
+            backbone: Backbone::load(loader, config)?,
+            neck: Neck::load(loader, config)?,
+            head: Head::load(loader, config)?,
+        };
+        let classes = network.head.classes();
+        let labels = if classes == COCO.len() {
+            &COCO[..]
+        } else {
+            leak_labels((0..classes).map(|class| format!("class {class}")))
+        };
+        // Class ids have 16 bits.
+        let classes = u16::try_from(classes).map_err(|_| WeightError::Shape {
+            name: "head.cls_preds.0.weight".to_owned(),
+            found: vec![classes, config.channels()[0], 1, 1],
+            expected: vec![usize::from(u16::MAX), config.channels()[0], 1, 1],
+        })?;
+        Ok(Self { variant: config.variant, network, classes, labels })
+    }
+
+    fn spec(&self) -> ModelSpec<'_> {
+        ModelSpec::boxes(self.variant.name(), Some(self.variant.input()), self.labels)
+    }
+
+    fn input_format(&self) -> InputFormat {
+        let tensor = TensorFormat::new(Layout::Planar, Channels::Bgr, Normalize::LEVELS).with_pad(114);
+        InputFormat { tensor, fit: Fit::TopLeft, multiple: 32 }
+    }
+
+    fn iou(&self) -> Option<f32> {
+        Some(0.45)
+    }
+
+    fn forward(&self, input: Tensor<4>) -> Vec<Tensor<3>> {
+        let Network { backbone, neck, head } = &self.network;
+        vec![head.forward(neck.forward(backbone.forward(input)))]
+    }
+
+    fn decode(
+        &self,
+        results: &[&[f32]],
+        input: InputSize,
+        options: &DecodeOptions<'_>,
+        candidates: &mut Candidates<'_>,
+    ) -> Result<(), DecodeError> {
+        let raw = results.first().copied().unwrap_or_default();
+        Grid::new(input, &STRIDES, self.classes).decode(raw, options, candidates)
+    }
+}

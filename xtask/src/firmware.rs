@@ -59,5 +59,6 @@ pub(crate) fn run() -> Result {
     for name in CRATES {
         arguments.extend(["-p", name]);
     }
+    arguments.push("--lib");
     execute(&mut cargo_for_target(&arguments)?)
 }

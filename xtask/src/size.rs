@@ -37,7 +37,7 @@ pub(crate) fn check() -> Result {
 }
 
 fn table() -> Result<String> {
-    let mut command = cargo_for_target(&["build", "--release", "-p", PACKAGE])?;
+    let mut command = cargo_for_target(&["build", "--release", "-p", PACKAGE, "--lib"])?;
     execute(&mut command)?;
     let mut text = String::from("| static | bytes |\n|---|---:|\n");
     let statics = statics(&archive(&command))?;

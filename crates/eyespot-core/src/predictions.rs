@@ -153,33 +153,33 @@ impl<'a> PredictionsRef<'a> {
     }
 
     /// Boxes, `x1, y1, x2, y2` in pixels.
-    pub fn boxes(&self) -> impl ExactSizeIterator<Item = BBox> + 'a {
+    pub fn boxes(&self) -> impl ExactSizeIterator<Item = BBox> + use<'a> {
         self.detections.iter().map(|detection| detection.bbox)
     }
 
     /// Scores, `0..=1`.
-    pub fn scores(&self) -> impl ExactSizeIterator<Item = f32> + 'a {
+    pub fn scores(&self) -> impl ExactSizeIterator<Item = f32> + use<'a> {
         self.detections.iter().map(|detection| detection.score)
     }
 
     /// Class indices.
-    pub fn class_idxs(&self) -> impl ExactSizeIterator<Item = ClassId> + 'a {
+    pub fn class_idxs(&self) -> impl ExactSizeIterator<Item = ClassId> + use<'a> {
         self.detections.iter().map(|detection| detection.class)
     }
 
     /// Track ids; `None` for what no tracker has confirmed.
-    pub fn track_ids(&self) -> impl ExactSizeIterator<Item = Option<TrackId>> + 'a {
+    pub fn track_ids(&self) -> impl ExactSizeIterator<Item = Option<TrackId>> + use<'a> {
         self.detections.iter().map(|detection| detection.track)
     }
 
     /// The mask of each detection, if it has one.
-    pub fn masks(&self) -> impl ExactSizeIterator<Item = Option<MaskView<'a>>> + 'a {
+    pub fn masks(&self) -> impl ExactSizeIterator<Item = Option<MaskView<'a>>> + use<'a> {
         let this = *self;
         self.detections.iter().map(move |detection| this.mask(detection))
     }
 
     /// The keypoints of each detection, empty if it has none.
-    pub fn keypoints(&self) -> impl ExactSizeIterator<Item = &'a [Keypoint]> + 'a {
+    pub fn keypoints(&self) -> impl ExactSizeIterator<Item = &'a [Keypoint]> + use<'a> {
         let this = *self;
         self.detections.iter().map(move |detection| this.keypoints_of(detection))
     }

@@ -1,0 +1,154 @@
+//! A model, ready to predict.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use eyespot_core::{InputSize, Predictor as _};
+use eyespot_models::{Progress, PullOptions, Store};
+
+use crate::registry::{BoxedPredictor, LoadOptions, Loaded, Registry, Weights};
+use crate::{RuntimeError, Session, Settings};
+
+/// Finds models: by name in the registry, in the store of weights, or in a file.
+#[derive(Debug)]
+pub struct Loader {
+    /// The models that are known.
+    pub registry: Registry,
+    /// Where weights are kept.
+    pub store: Store,
+    /// How weights are fetched.
+    pub pull: PullOptions,
+}
+
+impl Loader {
+    /// The built-in models, and the store and mirror that the environment names.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Store`] if there is no place for the store.
+    pub fn from_env() -> Result<Self, RuntimeError> {
+        Ok(Self {
+            registry: Registry::with_builtins(),
+            store: Store::from_env()?,
+            pull: PullOptions::from_env(),
+        })
+    }
+
+    /// Loads a model: a file of weights if `model` names an existing file, otherwise by name. Weights that are not in
+    /// the store yet are fetched, unless [`PullOptions::offline`].
+    ///
+    /// # Errors
+    /// [`RuntimeError`] for an unknown name or file, and whatever goes wrong in fetching or loading.
+    pub fn load(
+        &self,
+        model: &str,
+        options: &LoadOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<Model, RuntimeError> {
+        let failed = |error| RuntimeError::Load { model: model.to_owned(), error };
+        if let Some((_, factory)) = self.registry.predictors.iter().find(|(name, _)| name == model) {
+            let predictor = factory(options).map_err(failed)?;
+            return Ok(Model::new(Loaded { predictor, device: "cpu".to_owned() }, None));
+        }
+        let file = Path::new(model);
+        if file.is_file() || is_weights_name(file) {
+            if !file.is_file() {
+                return Err(RuntimeError::MissingWeights { path: file.to_owned() });
+            }
+            let family = self.registry.families.iter().find(|family| family.reads(file));
+            let family = family.ok_or_else(|| RuntimeError::UnknownWeights { path: file.to_owned() })?;
+            let weights = Weights { name: None, file, cache: None };
+            let loaded = family.load(weights, options).map_err(failed)?;
+            return Ok(Model::new(loaded, Some(file.to_owned())));
+        }
+        let catalog = self.registry.catalog()?;
+        let entry = catalog.find(model)?;
+        let family = self
+            .registry
+            .families
+            .iter()
+            .find(|family| family.name() == entry.family)
+            .ok_or_else(|| RuntimeError::UnknownWeights { path: file.to_owned() })?;
+        let path = self.store.pull(entry, &self.pull, progress)?;
+        let cache = self.store.cache_path(entry, CACHE_TAG);
+        let weights = Weights { name: Some(&entry.name), file: &path, cache: Some(&cache) };
+        let loaded = family.load(weights, options).map_err(failed)?;
+        Ok(Model::new(loaded, Some(path)))
+    }
+}
+
+/// Does the name of a model end as files of weights do?
+fn is_weights_name(file: &Path) -> bool {
+    const EXTENSIONS: [&str; 5] = ["pth", "pt", "onnx", "safetensors", "bpk"];
+    let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
+}
+
+/// Part of the name of cached weights: another layout or another Burn gets another file.
+const CACHE_TAG: &str = concat!("v", env!("CARGO_PKG_VERSION"));
+
+/// A model, ready to predict.
+#[allow(missing_debug_implementations)]
+pub struct Model {
+    pub(crate) predictor: BoxedPredictor,
+    pub(crate) labels: Arc<[String]>,
+    device: String,
+    weights: Option<PathBuf>,
+}
+
+impl Model {
+    fn new(loaded: Loaded, weights: Option<PathBuf>) -> Self {
+        let labels = loaded.predictor.spec().labels.iter().map(|label| (*label).to_owned()).collect();
+        Self { predictor: loaded.predictor, labels, device: loaded.device, weights }
+    }
+
+    /// Loads a model by name or from a file of weights, on the best device, with the store and mirror that the
+    /// environment names. [`Loader::load`] gives more choice.
+    ///
+    /// # Errors
+    /// As [`Loader::load`].
+    pub fn load(model: &str) -> Result<Self, RuntimeError> {
+        Loader::from_env()?.load(model, &LoadOptions::default(), &mut eyespot_models::NoProgress)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.predictor.spec().name
+    }
+
+    /// Its class names.
+    #[must_use]
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// Its input size, if it has one.
+    #[must_use]
+    pub fn input_size(&self) -> Option<InputSize> {
+        self.predictor.spec().input
+    }
+
+    /// What it runs on.
+    #[must_use]
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// The file that its weights came from.
+    #[must_use]
+    pub fn weights(&self) -> Option<&Path> {
+        self.weights.as_deref()
+    }
+
+    /// A session over an image, a directory of images or a video. It yields a result per frame.
+    ///
+    /// # Errors
+    /// [`RuntimeError`] where the input can't be opened or a setting is wrong.
+    pub fn predict(
+        &mut self,
+        input: impl AsRef<Path>,
+        settings: &Settings,
+    ) -> Result<Session<'_>, RuntimeError> {
+        Session::open(self, input.as_ref(), settings)
+    }
+}

@@ -1,0 +1,92 @@
+//! The result of one frame, owned, with the attributes of the Prediction API.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use eyespot_core::{
+    BBox, ClassId, FrameInfo, Keypoint, Losses, MaskView, PredictionsBuf, PredictionsRef, PredictionsStorage,
+    TrackId,
+};
+
+/// What was found in one image or frame, and where it came from.
+#[derive(Debug, Clone)]
+pub struct Prediction {
+    pub(crate) info: FrameInfo,
+    pub(crate) path: Option<Arc<PathBuf>>,
+    pub(crate) is_video: bool,
+    pub(crate) labels: Arc<[String]>,
+    pub(crate) results: PredictionsBuf,
+}
+
+impl Prediction {
+    /// Boxes, `x1, y1, x2, y2` in pixels.
+    pub fn boxes(&self) -> impl ExactSizeIterator<Item = BBox> + '_ {
+        self.results().boxes()
+    }
+
+    /// Scores, `0..=1`.
+    pub fn scores(&self) -> impl ExactSizeIterator<Item = f32> + '_ {
+        self.results().scores()
+    }
+
+    /// Class names.
+    pub fn classes(&self) -> impl ExactSizeIterator<Item = &str> + '_ {
+        self.class_idxs().map(|class| self.labels.get(class.index()).map_or("", String::as_str))
+    }
+
+    /// Class indices.
+    pub fn class_idxs(&self) -> impl ExactSizeIterator<Item = ClassId> + '_ {
+        self.results().class_idxs()
+    }
+
+    /// Track ids; `None` for what is no confirmed track.
+    pub fn track_ids(&self) -> impl ExactSizeIterator<Item = Option<TrackId>> + '_ {
+        self.results().track_ids()
+    }
+
+    /// The mask of each object, if the model gives masks.
+    pub fn masks(&self) -> impl ExactSizeIterator<Item = Option<MaskView<'_>>> + '_ {
+        self.results().masks()
+    }
+
+    /// The keypoints of each object, empty if the model gives none.
+    pub fn keypoints(&self) -> impl ExactSizeIterator<Item = &[Keypoint]> + '_ {
+        self.results().keypoints()
+    }
+
+    /// Everything that was found.
+    #[must_use]
+    pub fn results(&self) -> PredictionsRef<'_> {
+        self.results.view()
+    }
+
+    /// What did not fit or was refused.
+    #[must_use]
+    pub fn losses(&self) -> Losses {
+        self.results().losses()
+    }
+
+    /// Number, time and size of the frame.
+    #[must_use]
+    pub const fn info(&self) -> FrameInfo {
+        self.info
+    }
+
+    /// Path of the image or video.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref().map(PathBuf::as_path)
+    }
+
+    /// File name of the image or video.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.path()?.file_name()?.to_str()
+    }
+
+    /// Number of the frame, from 0, if the input was a video.
+    #[must_use]
+    pub const fn frame_index(&self) -> Option<u64> {
+        if self.is_video { Some(self.info.index) } else { None }
+    }
+}

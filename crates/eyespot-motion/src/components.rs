@@ -312,10 +312,9 @@ mod tests {
                     c = (key, c.1.min(x16), c.2.min(y16), c.3.max(x16 + 1), c.4.max(y16 + 1), c.5 + 1, {
                         c.6 + (1 << (x % 8 * 6) << (y % 8))
                     });
-                    for ny in y.saturating_sub(1)..(y + 2).min(image.len()) {
-                        for nx in x.saturating_sub(1)..(x + 2).min(image[ny].len()) {
-                            stack.push((nx, ny));
-                        }
+                    let (left, top) = (x.saturating_sub(1), y.saturating_sub(1));
+                    for (ny, row) in image.iter().enumerate().take(y + 2).skip(top) {
+                        stack.extend((left..(x + 2).min(row.len())).map(|nx| (nx, ny)));
                     }
                 }
                 found.push(c);

@@ -18,6 +18,24 @@ pub(crate) fn dilate(above: &[u8], at: &[u8], below: &[u8], out: &mut [u8]) {
     window(above, at, below, out, |a, b, c| a | b | c, |left, at, right| u8::from(left | at | right > 0));
 }
 
+/// Keeps of `out` what has a 2 within `reach` columns, in its own row or one of its neighbours.
+pub(crate) fn keep_near_strong(above: &[u8], at: &[u8], below: &[u8], out: &mut [u8], reach: usize) {
+    let strong = |x: usize| above[x] == 2 || at[x] == 2 || below[x] == 2;
+    let width = out.len();
+    // Each pixel is decided when the scan is `reach` columns ahead of it.
+    let mut last = None;
+    for ahead in 0..width + reach {
+        if ahead < width && strong(ahead) {
+            last = Some(ahead);
+        }
+        if let Some(x) = ahead.checked_sub(reach)
+            && last.is_none_or(|last| last + reach < x)
+        {
+            out[x] = 0;
+        }
+    }
+}
+
 fn window(
     above: &[u8],
     at: &[u8],
@@ -50,5 +68,15 @@ mod tests {
         assert_eq!(out, [1, 1, 1, 1, 1, 1]);
         dilate(&[0, 0, 0, 0, 0, 0], &[0, 2, 0, 0, 0, 0], &[0, 0, 0, 0, 0, 1], &mut out);
         assert_eq!(out, [1, 1, 1, 0, 1, 1]);
+    }
+
+    #[test]
+    fn what_is_far_from_strong_is_dropped() {
+        let none = [0; 8];
+        let mut out = [1; 8];
+        keep_near_strong(&none, &[1, 1, 1, 1, 1, 1, 1, 1], &[0, 0, 0, 2, 0, 0, 0, 0], &mut out, 2);
+        assert_eq!(out, [0, 1, 1, 1, 1, 1, 0, 0]);
+        keep_near_strong(&none, &none, &none, &mut out, 20);
+        assert_eq!(out, none);
     }
 }

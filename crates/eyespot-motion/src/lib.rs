@@ -6,6 +6,7 @@ extern crate std;
 
 mod blob;
 mod cell;
+mod color;
 mod components;
 mod filter;
 mod grid;
@@ -14,5 +15,6 @@ mod motion;
 mod pass;
 mod random;
 
+pub use color::{ColorBlobConfig, ColorBlobPredictor, ColorBlobStorage, ColorClass, ColorError};
 pub use components::{Component, ComponentStorage, Labeler, Stats};
 pub use motion::{MotionConfig, MotionError, MotionPredictor, MotionStorage};

@@ -25,7 +25,8 @@ pub(crate) enum Light {
 }
 
 impl Light {
-    /// Compares a sparse sample of the image with the background. It is a cut where more than the fraction `cut` of the
+    /// Compares a sparse sample of the image with the background. Besides the light it gives the noise: the median
+    /// distance from the background in grey levels. It is a cut where more than the fraction `cut` of the
     /// sample differs by more than `threshold` levels after the shifts.
     pub(crate) fn measure(
         image: &ImageView<'_>,
@@ -35,7 +36,7 @@ impl Light {
         threshold: u8,
         cut: f32,
         buffer: &mut [u8],
-    ) -> Self {
+    ) -> (Self, u8) {
         let mut shifts = Histograms { counts: [[0; BINS]; BANDS] };
         for row in ((ROW_STEP / 2).min(grid.height - 1)..grid.height).step_by(ROW_STEP) {
             grid.read_row(image, row, buffer);
@@ -44,14 +45,22 @@ impl Light {
             }
         }
         let bands = shifts.bands();
-        let (changed, all) = shifts.changed(&bands, i32::from(threshold));
-        if changed as f32 > cut * all as f32 {
+        let distances = shifts.distances(&bands);
+        let all: u32 = distances.iter().sum();
+        let near: u32 = distances.iter().take(usize::from(threshold) + 1).sum();
+        let mut sum = 0;
+        let noise = distances.iter().position(|count| {
+            sum += count;
+            2 * sum >= all
+        });
+        let light = if (all - near) as f32 > cut * all as f32 {
             Self::Cut
         } else if bands.iter().all(|shift| shift.abs() <= 1) {
             Self::Same
         } else {
             Self::Moved(bands)
-        }
+        };
+        (light, noise.unwrap_or(0) as u8)
     }
 
     /// What each grey level of the background is under the new light.
@@ -85,18 +94,17 @@ impl Histograms {
         *count = count.saturating_add(1);
     }
 
-    /// How many samples are farther than the threshold from the shift of their band, and how many there are.
-    fn changed(&self, bands: &[i32; BANDS], threshold: i32) -> (u32, u32) {
-        let (mut changed, mut all) = (0, 0);
+    /// How many samples lie so many levels from the shift of their band. What moved out of reach is as far as can be.
+    fn distances(&self, bands: &[i32; BANDS]) -> [u32; BINS] {
+        let mut distances = [0; BINS];
         for (counts, &shift) in self.counts.iter().zip(bands) {
             for (bin, &count) in counts.iter().enumerate() {
-                all += u32::from(count);
-                if (bin as i32 - REACH - shift).abs() > threshold {
-                    changed += u32::from(count);
-                }
+                let out_of_reach = bin == 0 || bin == BINS - 1;
+                let distance = (bin as i32 - REACH).abs_diff(shift) as usize;
+                distances[if out_of_reach { BINS - 1 } else { distance.min(BINS - 1) }] += u32::from(count);
             }
         }
-        (changed, all)
+        distances
     }
 
     /// The shift of each band: its own median where that is well supported, else the one of all.

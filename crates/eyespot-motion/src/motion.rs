@@ -222,6 +222,9 @@ where
     }
 }
 
+/// Smallest difference that counts in median distances of the whole view: four standard deviations of its noise.
+const NOISE: u8 = 6;
+
 /// Score threshold where the caller gives none: a mean contrast of 1.35 thresholds.
 const CONF: f32 = 0.15;
 
@@ -264,7 +267,7 @@ impl State {
             return self.start(&mut memory, frame);
         }
         let rates = self.rates(frame.info.timestamp_us);
-        let light = Light::measure(
+        let (light, noise) = Light::measure(
             &frame.image,
             &grid,
             memory.cells,
@@ -285,7 +288,7 @@ impl State {
             cells: memory.cells,
             stride: memory.columns,
             rows: Rows { level: memory.level, raw: memory.raw, clean: memory.clean, zone: memory.zone },
-            threshold: self.config.threshold,
+            threshold: self.config.threshold.max(noise.saturating_mul(NOISE)),
             rates,
             ghosts: &self.ghosts,
             random: &mut self.random,

@@ -5,7 +5,7 @@ use eyespot_core::ImageView;
 use crate::blob::Blob;
 use crate::cell::{Cell, Rates};
 use crate::components::{Component, Labeler, Stats};
-use crate::filter::{dilate, majority};
+use crate::filter::{dilate, keep_near_strong, majority};
 use crate::grid::Grid;
 use crate::random::XorShift;
 
@@ -52,6 +52,56 @@ fn threshold_of(cell: Cell, floor: u8) -> u8 {
     (spread * 5 / 2).max(u16::from(floor)).min(255) as u8
 }
 
+/// Weak foreground counts only this close to strong one, as a fraction of the grid's width: a soft shadow reaches
+/// farther.
+const NEAR: usize = 40;
+
+/// A row of the grid with what lies around it.
+struct Around<'a> {
+    level: &'a [u8],
+    level_above: &'a [u8],
+    cells: &'a [u16],
+    above: &'a [u16],
+    below: &'a [u16],
+}
+
+impl Around<'_> {
+    /// How a cell differs from the background: not at all, weakly (1) or strongly (2).
+    fn mark(&self, x: usize, threshold: u8) -> u8 {
+        let mean = |cells: &[u16], x: usize| i16::from(Cell(cells[x]).mean());
+        let (level, own) = (i16::from(self.level[x]), mean(self.cells, x));
+        let (left, right) = (x.saturating_sub(1), (x + 1).min(self.cells.len() - 1));
+        // A camera that sways by less than half a cell brings half of the way to a neighbour's level.
+        let neighbours =
+            [mean(self.cells, left), mean(self.cells, right), mean(self.above, x), mean(self.below, x)];
+        let (low, high) = neighbours.iter().fold((own, own), |(low, high), &n| (low.min(n), high.max(n)));
+        let distance = ((own + low) / 2 - level).max(level - (own + high) / 2);
+        let threshold = i16::from(threshold);
+        if distance <= threshold {
+            return 0;
+        }
+        if distance <= 2 * threshold || self.is_shadow(x, left, right) {
+            return 1;
+        }
+        2
+    }
+
+    /// Looks it like a shadow: somewhat darker, and by as much as its neighbours?
+    fn is_shadow(&self, x: usize, left: usize, right: usize) -> bool {
+        let mean = |cells: &[u16], x: usize| i16::from(Cell(cells[x]).mean());
+        let (level, own) = (i16::from(self.level[x]), mean(self.cells, x));
+        if level >= own || level * 16 < own * 9 {
+            return false;
+        }
+        let change = |x: usize| i16::from(self.level[x]) - mean(self.cells, x);
+        let above = i16::from(self.level_above[x]) - mean(self.above, x);
+        [change(left), change(right), above].iter().all(|other| (other - (level - own)).abs() <= SHADOW_STEP)
+    }
+}
+
+/// Most by which the darkening of a shadow varies from cell to cell, in grey levels.
+const SHADOW_STEP: i16 = 6;
+
 impl Pass<'_> {
     /// Runs over the grid and hands out the blobs. Returns how many runs were lost for want of slots.
     pub(crate) fn run(
@@ -68,7 +118,9 @@ impl Pass<'_> {
                 // Rows beyond the border repeat those at it, so that objects are not cut there.
                 let (above, below) = (row.saturating_sub(1), (row + 1).min(height - 1));
                 let [above, at, below] = [above, row, below].map(|row| &self.rows.raw[row % RING][..width]);
-                majority(above, at, below, &mut self.rows.clean[row % RING][..width]);
+                let clean = &mut self.rows.clean[row % RING][..width];
+                majority(above, at, below, clean);
+                keep_near_strong(above, at, below, clean, (width / NEAR).max(2));
             }
             if let Some(row) = row.checked_sub(2) {
                 let (above, below) = (row.saturating_sub(1), (row + 1).min(height - 1));
@@ -88,13 +140,23 @@ impl Pass<'_> {
 
     /// Reads a row and marks what differs from the background.
     fn compare(&mut self, row: usize) {
-        let level = &mut *self.rows.level[row % RING];
-        self.grid.read_row(self.image, row, level);
-        let cells = &self.cells[row * self.stride..][..self.grid.width];
-        for ((out, &level), &cell) in self.rows.raw[row % RING].iter_mut().zip(level.iter()).zip(cells) {
-            let cell = Cell(cell);
-            let (distance, threshold) = (cell.mean().abs_diff(level), threshold_of(cell, self.threshold));
-            *out = u8::from(distance > threshold) + u8::from(distance > threshold.saturating_mul(2));
+        let width = self.grid.width;
+        self.grid.read_row(self.image, row, self.rows.level[row % RING]);
+        let above = row.saturating_sub(1);
+        let cells = |row: usize| &self.cells[row * self.stride..][..width];
+        let around = Around {
+            level: &self.rows.level[row % RING][..width],
+            level_above: &self.rows.level[above % RING][..width],
+            cells: cells(row),
+            above: cells(above),
+            below: cells((row + 1).min(self.grid.height - 1)),
+        };
+        for (x, mark) in self.rows.raw[row % RING][..width].iter_mut().enumerate() {
+            let cell = Cell(around.cells[x]);
+            let threshold = threshold_of(cell, self.threshold);
+            // Most cells end here.
+            let far = cell.mean().abs_diff(around.level[x]) > threshold;
+            *mark = if far { around.mark(x, threshold) } else { 0 };
         }
     }
 

@@ -1,4 +1,5 @@
 //! Detection quality on the synthetic scene.
+#![allow(clippy::unwrap_used)]
 
 use eyespot_core::{BBox, FrameSource, PredictOptions, Predictions, PredictionsStorage, Predictor};
 use eyespot_motion::{MotionConfig, MotionPredictor, MotionStorage};
@@ -75,15 +76,7 @@ fn run(config: SceneConfig, frames: u64) -> Tally {
                 }
                 None => {
                     tally.missed += 1;
-                    if std::env::var("SHOW").is_ok() {
-                        eprintln!("{index} missed {bbox:?} {visibility}");
-                    }
                 }
-            }
-        }
-        if std::env::var("SHOW").is_ok() {
-            for b in &boxes {
-                eprintln!("{index} invented {b:?}");
             }
         }
         tally.invented += boxes.len() as u32;
@@ -93,8 +86,15 @@ fn run(config: SceneConfig, frames: u64) -> Tally {
 
 #[test]
 fn what_moves_is_found_and_little_else() {
-    for seed in 1..6 {
-        let tally = run(SceneConfig { seed, ..SceneConfig::new(640, 360) }, 390);
-        eprintln!("{seed} recall {:.3} precision {:.3} {tally:?}", tally.recall(), tally.precision());
+    let mut sum = Tally::default();
+    for seed in 1..=3 {
+        let tally = run(SceneConfig { seed, ..SceneConfig::new(320, 180) }, 300);
+        println!("seed {seed}: recall {:.3} precision {:.3} {tally:?}", tally.recall(), tally.precision());
+        sum.found += tally.found;
+        sum.missed += tally.missed;
+        sum.invented += tally.invented;
     }
+    println!("recall {:.3} precision {:.3}", sum.recall(), sum.precision());
+    assert!(sum.recall() > 0.9, "{sum:?}");
+    assert!(sum.precision() > 0.9, "{sum:?}");
 }

@@ -16,9 +16,6 @@ pub const MAX_OBJECTS: usize = 24;
 /// Names of the classes of a [`Truth`].
 pub const LABELS: &[&str] = &["person", "car", "ball"];
 
-/// Points per axis at which the visibility of an object is tried.
-const PROBES: u8 = 12;
-
 /// What is really there: one object of a frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Truth {
@@ -123,27 +120,16 @@ impl Scene {
     /// The fraction of an object's points that nothing hides.
     fn visibility(&self, cast: &Cast, slot: u8, camera: &Camera, whole: BBox) -> f32 {
         let Some(own) = cast.position_of(slot) else { return 0.0 };
-        let parts = cast.figures[own].parts();
-        let (width, height) = (f32::from(self.config.width), f32::from(self.config.height));
-        let (mut all, mut seen) = (0u16, 0u16);
-        let probe =
-            |index: u8, from: f32, to: f32| from + (to - from) * (f32::from(index) + 0.5) / f32::from(PROBES);
-        for row in 0..PROBES {
-            for column in 0..PROBES {
-                let (x, y) = (probe(column, whole.x1, whole.x2), probe(row, whole.y1, whole.y2));
-                let point = camera.to_scene.apply(x, y);
-                if !parts.covers(point) {
-                    continue;
-                }
-                all += 1;
-                let inside = (0.0..width).contains(&x) && (0.0..height).contains(&y);
-                let nearer = &cast.figures[own + 1..cast.len];
-                if inside && !nearer.iter().any(|figure| figure.parts().covers(point)) {
-                    seen += 1;
-                }
+        let frame = BBox::new(0.0, 0.0, f32::from(self.config.width), f32::from(self.config.height));
+        let all = probes(&cast.figures[own], camera, whole);
+        let inside = |x: f32, y: f32| (0.0..frame.x2).contains(&x) && (0.0..frame.y2).contains(&y);
+        let mut seen = Probes::of(whole, inside).and(&all);
+        for nearer in &cast.figures[own + 1..cast.len] {
+            if nearer.parts().bounds(&camera.to_frame, camera.scale).intersection(&whole) > 0.0 {
+                seen = seen.and_not(&probes(nearer, camera, whole));
             }
         }
-        if all > 0 { f32::from(seen) / f32::from(all) } else { 0.0 }
+        if all.count() > 0 { seen.count() as f32 / all.count() as f32 } else { 0.0 }
     }
 
     /// Turns into a cycle of so many seconds, `0..1`.
@@ -156,6 +142,42 @@ impl Scene {
         let size = (f32::from(self.config.width), f32::from(self.config.height));
         Camera::at(&self.config.camera, size, self.cycle(frame, 60))
     }
+}
+
+/// Points per axis at which the visibility of an object is tried.
+const PROBES: usize = 12;
+
+/// A set of points of a regular grid over a box, a row of bits each.
+struct Probes([u16; PROBES]);
+
+impl Probes {
+    fn of(bbox: BBox, mut holds: impl FnMut(f32, f32) -> bool) -> Self {
+        let place =
+            |index: usize, from: f32, to: f32| from + (to - from) * (index as f32 + 0.5) / PROBES as f32;
+        Self(core::array::from_fn(|row| {
+            let y = place(row, bbox.y1, bbox.y2);
+            (0..PROBES)
+                .fold(0, |bits, column| bits << 1 | u16::from(holds(place(column, bbox.x1, bbox.x2), y)))
+        }))
+    }
+
+    fn and(&self, other: &Self) -> Self {
+        Self(core::array::from_fn(|row| self.0[row] & other.0[row]))
+    }
+
+    fn and_not(&self, other: &Self) -> Self {
+        Self(core::array::from_fn(|row| self.0[row] & !other.0[row]))
+    }
+
+    fn count(&self) -> u32 {
+        self.0.iter().map(|row| row.count_ones()).sum()
+    }
+}
+
+/// The points of a box that a figure covers.
+fn probes(figure: &Figure, camera: &Camera, bbox: BBox) -> Probes {
+    let parts = figure.parts();
+    Probes::of(bbox, |x, y| parts.covers(camera.to_scene.apply(x, y)))
 }
 
 /// Everything that stands in the scene at a moment, from the farthest to the nearest.

@@ -4,6 +4,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod area;
 mod encoding;
 mod error;
 mod letterbox;
@@ -11,6 +12,7 @@ mod resize;
 mod row;
 mod tensor;
 
+pub use area::{gray_resized, rgb_resized};
 pub use encoding::{Encoding, Levels, Normalize, Quantize};
 pub use error::ResizeError;
 pub use letterbox::{Fit, Letterbox};

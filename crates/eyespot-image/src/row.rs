@@ -8,9 +8,12 @@ use crate::{Layout, Tap};
 pub(crate) fn read_gray(view: &ImageView<'_>, y: u16, taps: &[Tap], out: &mut [u16]) {
     match view.row(y) {
         Some(row) if view.format() == PixelFormat::Gray8 => {
-            mix(taps, Layout::Interleaved, out, |x| [level(row, x)]);
+            mix(taps, out, |x| [row.get(usize::from(x)).copied().unwrap_or(0)]);
         }
-        _ => mix(taps, Layout::Interleaved, out, |x| [view.gray(x, y)]),
+        _ if sparse(view, taps) => mix(taps, out, |x| [view.gray(x, y)]),
+        _ => {
+            mix(taps, out, windowed::<1>(view, y, |part, row| part.read_gray_row(0, row.as_flattened_mut())))
+        }
     }
 }
 
@@ -25,35 +28,32 @@ pub(crate) fn read_color(
 ) {
     let row = view.row(y).unwrap_or(&[]);
     match view.format() {
-        PixelFormat::Gray8 => mix(taps, layout, out, |x| [level(row, x); 3]),
+        PixelFormat::Gray8 => {
+            ordered(taps, layout, false, out, |x| [row.get(usize::from(x)).copied().unwrap_or(0); 3])
+        }
         PixelFormat::Rgb8 | PixelFormat::Bgr8 => {
+            let reversed = reversed != (view.format() == PixelFormat::Bgr8);
             let row = row.as_chunks::<3>().0;
-            if reversed == (view.format() == PixelFormat::Bgr8) {
-                mix(taps, layout, out, |x| pixel(row, x));
-            } else {
-                mix(taps, layout, out, |x| swapped(pixel(row, x)));
-            }
+            ordered(taps, layout, reversed, out, |x| pixel(row, x));
         }
         PixelFormat::Rgba8 => {
             let row = row.as_chunks::<4>().0;
-            let rgb = |x| {
+            ordered(taps, layout, reversed, out, |x| {
                 let [r, g, b, _] = pixel(row, x);
                 [r, g, b]
-            };
-            if reversed {
-                mix(taps, layout, out, |x| swapped(rgb(x)));
-            } else {
-                mix(taps, layout, out, rgb);
-            }
+            });
         }
-        _ if reversed => mix(taps, layout, out, |x| swapped(view.rgb(x, y))),
-        _ => mix(taps, layout, out, |x| view.rgb(x, y)),
+        _ if sparse(view, taps) => ordered(taps, layout, reversed, out, |x| view.rgb(x, y)),
+        _ => {
+            let sample = windowed(view, y, |part, row| part.read_rgb_row(0, row));
+            ordered(taps, layout, reversed, out, sample);
+        }
     }
 }
 
-#[inline]
-fn level(row: &[u8], x: u16) -> u8 {
-    row.get(usize::from(x)).copied().unwrap_or(0)
+/// Are so few pixels of a row needed that converting each alone is cheaper than converting the row?
+fn sparse(view: &ImageView<'_>, taps: &[Tap]) -> bool {
+    usize::from(view.width()) > 8 * taps.len()
 }
 
 #[inline]
@@ -61,33 +61,69 @@ fn pixel<const N: usize>(row: &[[u8; N]], x: u16) -> [u8; N] {
     row.get(usize::from(x)).copied().unwrap_or([0; N])
 }
 
+/// Pixels of a row that must be converted first, a window at a time. Cheap for positions that seldom step back by more
+/// than one.
 #[inline]
-fn swapped([a, b, c]: [u8; 3]) -> [u8; 3] {
-    [c, b, a]
+fn windowed<const N: usize>(
+    view: &ImageView<'_>,
+    y: u16,
+    read: impl Fn(&ImageView<'_>, &mut [[u8; N]]),
+) -> impl FnMut(u16) -> [u8; N] {
+    const WINDOW: u16 = 128;
+    let mut window = [[0; N]; WINDOW as usize];
+    let mut start = None;
+    move |x| {
+        let from = match start {
+            Some(start) if x >= start && x - start < WINDOW => start,
+            _ => {
+                let from = x.saturating_sub(1);
+                if let Ok(part) = view.crop(from, y, WINDOW.min(view.width().saturating_sub(from)), 1) {
+                    read(&part, &mut window);
+                }
+                start = Some(from);
+                from
+            }
+        };
+        pixel(&window, x - from)
+    }
 }
 
+/// Mixes three channels, in the order of the samples or reversed.
 #[inline]
-fn mix<const N: usize>(taps: &[Tap], layout: Layout, out: &mut [u16], sample: impl Fn(u16) -> [u8; N]) {
-    let mixed = |tap: &Tap| -> [u16; N] {
-        let (first, second) = (sample(tap.first), sample(tap.second));
-        core::array::from_fn(|at| tap.weights.mix(first[at], second[at]))
-    };
-    match layout {
-        Layout::Interleaved => {
-            for (pixel, tap) in out.as_chunks_mut::<N>().0.iter_mut().zip(taps) {
-                *pixel = mixed(tap);
-            }
-        }
-        Layout::Planar => {
-            let mut planes = out.chunks_exact_mut(taps.len().max(1));
-            let mut planes: [&mut [u16]; N] = core::array::from_fn(|_| planes.next().unwrap_or_default());
-            for (x, tap) in taps.iter().enumerate() {
-                for (plane, value) in planes.iter_mut().zip(mixed(tap)) {
-                    if let Some(slot) = plane.get_mut(x) {
-                        *slot = value;
-                    }
-                }
+fn ordered(
+    taps: &[Tap],
+    layout: Layout,
+    reversed: bool,
+    out: &mut [u16],
+    mut sample: impl FnMut(u16) -> [u8; 3],
+) {
+    match (layout, reversed) {
+        (Layout::Interleaved, false) => mix(taps, out, sample),
+        (Layout::Interleaved, true) => mix(taps, out, |x| {
+            let [a, b, c] = sample(x);
+            [c, b, a]
+        }),
+        (Layout::Planar, _) => {
+            // Reversed is a matter of which plane comes first.
+            let (first, rest) = out.split_at_mut(taps.len().min(out.len()));
+            let (second, third) = rest.split_at_mut(taps.len().min(rest.len()));
+            let (first, third) = if reversed { (third, first) } else { (first, third) };
+            for (((first, second), third), tap) in first.iter_mut().zip(second).zip(third).zip(taps) {
+                [*first, *second, *third] = mixed(tap, &mut sample);
             }
         }
     }
+}
+
+#[inline]
+fn mix<const N: usize>(taps: &[Tap], out: &mut [u16], mut sample: impl FnMut(u16) -> [u8; N]) {
+    for (pixel, tap) in out.as_chunks_mut::<N>().0.iter_mut().zip(taps) {
+        *pixel = mixed(tap, &mut sample);
+    }
+}
+
+#[inline]
+fn mixed<const N: usize>(tap: &Tap, mut sample: impl FnMut(u16) -> [u8; N]) -> [u16; N] {
+    let (first, second) = (sample(tap.first), sample(tap.second));
+    core::array::from_fn(|at| tap.weights.mix(first[at], second[at]))
 }

@@ -12,7 +12,9 @@ pub(crate) fn read_gray(view: &ImageView<'_>, y: u16, taps: &[Tap], out: &mut [u
         }
         _ if sparse(view, taps) => mix(taps, out, |x| [view.gray(x, y)]),
         _ => {
-            mix(taps, out, windowed::<1>(view, y, |part, row| part.read_gray_row(0, row.as_flattened_mut())))
+            let gray =
+                |part: &ImageView<'_>, row: &mut [[u8; 1]]| part.read_gray_row(0, row.as_flattened_mut());
+            mix(taps, out, windowed(view, y, gray));
         }
     }
 }
@@ -29,7 +31,7 @@ pub(crate) fn read_color(
     let row = view.row(y).unwrap_or(&[]);
     match view.format() {
         PixelFormat::Gray8 => {
-            ordered(taps, layout, false, out, |x| [row.get(usize::from(x)).copied().unwrap_or(0); 3])
+            ordered(taps, layout, false, out, |x| [row.get(usize::from(x)).copied().unwrap_or(0); 3]);
         }
         PixelFormat::Rgb8 | PixelFormat::Bgr8 => {
             let reversed = reversed != (view.format() == PixelFormat::Bgr8);

@@ -1,20 +1,40 @@
 #![doc = include_str!("../README.md")]
 
+mod annotate;
+mod canvas;
+mod color;
+mod draw;
 mod error;
 mod h264;
+mod i420;
 mod image_file;
 mod image_source;
+mod json_lines;
 mod mp4;
+mod names;
 mod natural;
+mod save;
 mod sniff;
 mod source;
 #[cfg(test)]
 mod tests;
+mod text;
+mod trails;
 mod video_options;
 mod video_source;
+mod video_writer;
 
+pub use annotate::{Annotator, ImageSink, VideoSink};
+pub use canvas::{Canvas, Rgb};
+pub use color::color_of;
+pub use draw::{ColorBy, DrawOptions, draw};
 pub use error::MediaError;
 pub use image_source::{ImageOptions, ImageSource};
+pub use json_lines::JsonLines;
+pub use names::SourceNames;
+pub use save::save_image;
 pub use source::{Source, SourceOptions, open};
+pub use trails::Trails;
 pub use video_options::{VideoOptionError, VideoOptions};
 pub use video_source::VideoSource;
+pub use video_writer::{VideoWriter, VideoWriterOptions};

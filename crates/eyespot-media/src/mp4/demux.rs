@@ -295,8 +295,11 @@ impl VideoTrack {
                     return Err(Mp4Error::Broken("an edit list that repeats or reorders the video"));
                 }
                 media_end = start.saturating_add(length);
-                let inside = numbered().filter(|(_, sample)| (start..media_end).contains(&sample.cts));
-                shown.extend(inside.map(|(index, sample)| (index, (sample.cts - start).saturating_add(clock))));
+                let inside = || numbered().filter(|(_, sample)| (start..media_end).contains(&sample.cts));
+                // A cut may fall into a frame. Players leave that frame out and start with the next one.
+                let first = inside().map(|(_, sample)| sample.cts).min().filter(|_| shown.is_empty());
+                let zero = first.unwrap_or(start);
+                shown.extend(inside().map(|(index, sample)| (index, (sample.cts - zero).saturating_add(clock))));
             }
             clock = clock.saturating_add(length);
         }

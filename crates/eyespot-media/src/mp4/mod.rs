@@ -3,6 +3,10 @@
 mod boxes;
 mod demux;
 mod fragments;
+mod mux;
 mod samples;
 
 pub(crate) use demux::{Mp4Error, Shown, VideoTrack, read};
+pub(crate) use mux::{Muxer, Stream};
+#[cfg(test)]
+pub(crate) use mux::Storage;

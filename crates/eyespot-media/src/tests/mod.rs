@@ -1,10 +1,14 @@
 //! Tests on real and synthetic files. ffmpeg is the reference, in tests only.
 
+mod drawing;
 mod images;
+mod output;
 mod video;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use eyespot_core::{Angle, BBox, ClassId, Detection, TrackId};
 
 /// A file of the test data; `None`, said loudly, where it is not there.
 pub(crate) fn data(name: &str) -> Option<PathBuf> {
@@ -16,6 +20,14 @@ pub(crate) fn data(name: &str) -> Option<PathBuf> {
     }
     eprintln!("IGNORED: no test data at {}", path.display());
     None
+}
+
+/// A detection with a track (0 for none) and an angle.
+pub(crate) fn detection(bbox: BBox, score: f32, class: u16, track: u32, angle: Option<f32>) -> Detection {
+    let mut detection = Detection::new(bbox, score, ClassId(class));
+    detection.track = TrackId::new(track);
+    detection.angle = angle.and_then(Angle::from_radians);
+    detection
 }
 
 /// Is ffmpeg there? Says loudly where it is not.

@@ -1,0 +1,150 @@
+//! Sinks that draw: annotated images and annotated video.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use eyespot_core::{ErrorType, ModelSpec, Record, Sink};
+
+use crate::{Canvas, DrawOptions, MediaError, SourceNames, Trails, VideoWriter, draw, save_image};
+
+/// Draws records: copies the frame and puts the predictions on it.
+#[derive(Debug, Clone, Default)]
+pub struct Annotator {
+    labels: Vec<String>,
+    skeleton: Vec<(u8, u8)>,
+    options: DrawOptions,
+    trails: Option<Trails>,
+    canvas: Canvas,
+}
+
+impl Annotator {
+    /// Draws the objects of a model.
+    #[must_use]
+    pub fn new(spec: &ModelSpec<'_>, options: DrawOptions) -> Self {
+        let labels = spec.labels.iter().map(|&label| label.to_owned()).collect();
+        Self { labels, skeleton: spec.skeleton.to_vec(), options, ..Self::default() }
+    }
+
+    /// Draws the last `length` positions of each track too.
+    #[must_use]
+    pub fn with_trails(mut self, length: usize) -> Self {
+        self.trails = Some(Trails::new(length));
+        self
+    }
+
+    /// The frame with its predictions; without its pixels, a black one of its size.
+    pub fn annotate(&mut self, record: &Record<'_>) -> &Canvas {
+        match &record.image {
+            Some(image) => self.canvas.load(image),
+            None => self.canvas = Canvas::new(record.info.width, record.info.height),
+        }
+        if let Some(trails) = &mut self.trails {
+            trails.update(record.predictions, &self.options);
+            trails.draw(&mut self.canvas, &self.options);
+        }
+        draw(&mut self.canvas, record.predictions, &self.labels, &self.skeleton, &self.options);
+        &self.canvas
+    }
+}
+
+/// Writes an annotated image per frame into a directory.
+///
+/// An image keeps its name (as JPEG where its own format can't be written); a frame of a video gets the video's name
+/// and its number. Two inputs of the same name get a number too.
+#[derive(Debug)]
+pub struct ImageSink {
+    directory: PathBuf,
+    annotator: Annotator,
+    names: SourceNames,
+    /// Which input each output name was given to.
+    taken: HashMap<String, PathBuf>,
+}
+
+impl ImageSink {
+    /// Writes into a directory, which is created.
+    ///
+    /// # Errors
+    /// [`MediaError::Write`] where it can't be created.
+    pub fn create(
+        directory: impl AsRef<Path>,
+        annotator: Annotator,
+        names: SourceNames,
+    ) -> Result<Self, MediaError> {
+        let directory = directory.as_ref();
+        fs::create_dir_all(directory).map_err(|error| MediaError::write(directory, error))?;
+        Ok(Self { directory: directory.to_path_buf(), annotator, names, taken: HashMap::new() })
+    }
+
+    fn output_name(&mut self, input: Option<&Path>, index: u64) -> String {
+        let stem = input.and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
+        let extension = input
+            .and_then(Path::extension)
+            .map(|extension| extension.to_string_lossy().to_ascii_lowercase())
+            .unwrap_or_default();
+        let name = match (stem, extension.as_str()) {
+            (Some(stem), "jpg" | "jpeg" | "png") => format!("{stem}.{extension}"),
+            (Some(stem), "mp4" | "m4v" | "mov") => format!("{stem}_{index:06}.jpg"),
+            (Some(stem), _) => format!("{stem}.jpg"),
+            (None, _) => format!("frame_{index:06}.jpg"),
+        };
+        let Some(input) = input else { return name };
+        let free = |taken: &HashMap<String, PathBuf>, name: &str| taken.get(name).is_none_or(|by| by == input);
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, "jpg"));
+        let chosen = std::iter::once(name.clone())
+            .chain((2..).map(|number: u32| format!("{stem}-{number}.{extension}")))
+            .find(|name| free(&self.taken, name))
+            .unwrap_or_else(|| name.clone());
+        self.taken.insert(chosen.clone(), input.to_path_buf());
+        chosen
+    }
+}
+
+impl ErrorType for ImageSink {
+    type Error = MediaError;
+}
+
+impl Sink for ImageSink {
+    fn write(&mut self, record: &Record<'_>) -> Result<(), MediaError> {
+        let input = self.names.get(&record.info).map(Path::to_path_buf);
+        let name = self.output_name(input.as_deref(), record.info.index);
+        let output = self.directory.join(name);
+        save_image(self.annotator.annotate(record), output, input.as_deref())
+    }
+}
+
+/// Writes an annotated video.
+#[derive(Debug)]
+pub struct VideoSink {
+    writer: VideoWriter,
+    annotator: Annotator,
+}
+
+impl VideoSink {
+    /// Draws each frame and writes it.
+    #[must_use]
+    pub const fn new(writer: VideoWriter, annotator: Annotator) -> Self {
+        Self { writer, annotator }
+    }
+
+    /// Writes the last frame and the index. Dropping does the same but can't report an error.
+    ///
+    /// # Errors
+    /// As [`VideoWriter::finish`].
+    pub fn finish(self) -> Result<(), MediaError> {
+        self.writer.finish()
+    }
+}
+
+impl ErrorType for VideoSink {
+    type Error = MediaError;
+}
+
+impl Sink for VideoSink {
+    fn write(&mut self, record: &Record<'_>) -> Result<(), MediaError> {
+        self.writer.write(self.annotator.annotate(record), record.info.timestamp_us)
+    }
+    fn flush(&mut self) -> Result<(), MediaError> {
+        self.writer.flush()
+    }
+}

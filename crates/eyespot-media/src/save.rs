@@ -1,0 +1,66 @@
+//! Image files, written whole or not at all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use image::ImageEncoder;
+use image::codecs::{jpeg::JpegEncoder, png::PngEncoder};
+
+use crate::{Canvas, MediaError};
+
+/// Quality of JPEG files, `1..=100`: drawings have sharp edges.
+const JPEG_QUALITY: u8 = 92;
+
+/// Writes an image as JPEG or PNG, by the extension of `output`.
+///
+/// The file appears under its name only when it is complete. It never replaces `input`, the file that the image was
+/// read from.
+///
+/// # Errors
+/// [`MediaError::WouldOverwrite`], [`MediaError::OutputFormat`], [`MediaError::DiskFull`], [`MediaError::Write`];
+/// [`MediaError::BrokenImage`] for a canvas without pixels.
+pub fn save_image(canvas: &Canvas, output: impl AsRef<Path>, input: Option<&Path>) -> Result<(), MediaError> {
+    let output = output.as_ref();
+    protect(output, input)?;
+    let extension = output.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let pixels = canvas.pixels().as_flattened();
+    let (width, height) = (u32::from(canvas.width()), u32::from(canvas.height()));
+    let mut bytes = Vec::new();
+    let encoded = match extension.to_ascii_lowercase().as_str() {
+        "jpg" | "jpeg" => JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY).write_image(
+            pixels,
+            width,
+            height,
+            image::ExtendedColorType::Rgb8,
+        ),
+        "png" => PngEncoder::new(&mut bytes).write_image(pixels, width, height, image::ExtendedColorType::Rgb8),
+        _ => return Err(MediaError::OutputFormat { path: output.to_path_buf() }),
+    };
+    encoded.map_err(|error| MediaError::BrokenImage { path: output.to_path_buf(), reason: error.to_string() })?;
+    write_whole(output, &bytes)
+}
+
+/// Writes a file beside its final name and then renames it.
+fn write_whole(output: &Path, bytes: &[u8]) -> Result<(), MediaError> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(output.file_name().unwrap_or_default());
+    name.push(format!(".{}.part", std::process::id()));
+    let part = output.with_file_name(name);
+    let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, output));
+    written.map_err(|error| {
+        // Nothing half stays behind; that it may not be there is fine.
+        let _ = fs::remove_file(&part);
+        MediaError::write(output, error)
+    })
+}
+
+/// Refuses an output that is the input, also through links and other spellings.
+pub(crate) fn protect(output: &Path, input: Option<&Path>) -> Result<(), MediaError> {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    match (real(output), input.and_then(real)) {
+        (Some(output_file), Some(input_file)) if output_file == input_file => {
+            Err(MediaError::WouldOverwrite { path: PathBuf::from(output) })
+        }
+        _ => Ok(()),
+    }
+}

@@ -2,8 +2,8 @@
 
 use core::cmp::Ordering;
 
-use crate::assign::{Edge, Row, solve};
-use crate::candidate::Level;
+use crate::assign::{Edge, NONE, Row, solve};
+use crate::candidate::{Candidate, Extent, Level};
 use crate::storage::{EDGES_PER_TRACK, Memory};
 use crate::track::Track;
 
@@ -14,19 +14,43 @@ pub(crate) struct Stage {
     pub(crate) level: Level,
     /// A pair must cost less.
     pub(crate) limit: f32,
-    /// The cost is `1 - IoU * score` instead of `1 - IoU`.
+    /// The overlap counts times the score of the detection.
     pub(crate) fuse_score: bool,
+    /// The overlap counts times the one of the vertical extents.
+    pub(crate) height_iou: bool,
+    /// What a change of the score by 1 costs.
+    pub(crate) score_change: f32,
     /// Track and detection must have the same class.
     pub(crate) same_class: bool,
+}
+
+impl Stage {
+    /// What it costs to match a track, now at `extent`, with a candidate.
+    #[inline]
+    fn cost(&self, track: &Track, extent: &Extent, candidate: &Candidate, iou: f32) -> f32 {
+        let mut similarity = iou;
+        if self.height_iou {
+            let other = &candidate.extent;
+            let both = extent.y2.min(other.y2) - extent.y1.max(other.y1);
+            similarity *= both / (extent.y2.max(other.y2) - extent.y1.min(other.y1));
+        }
+        if self.fuse_score {
+            similarity *= candidate.score;
+        }
+        1.0 - similarity + self.score_change * (track.score - candidate.score).abs()
+    }
 }
 
 impl Memory<'_> {
     /// Matches tracks that `takes_part` allows to the candidates of the stage's level; the result is in `rows`, one
     /// per track, where `column` is the candidate.
     pub(crate) fn associate(&mut self, stage: &Stage, takes_part: impl Fn(&Track) -> bool) {
-        let candidates = &self.candidates[..self.head.candidates];
+        let high = stage.level == Level::High;
+        let span = if high { 0..self.head.high } else { self.head.high..self.head.candidates };
+        let offset = span.start;
+        let candidates = &self.candidates[span];
         let tracks = &self.tracks[..self.head.tracks];
-        // Less overlap than this costs too much even with a score of 1.
+        // With less overlap than this a pair costs too much, whatever the score.
         let min_iou = 1.0 - stage.limit;
         // A box that covers the track entirely and starts this many widths to the left reaches just this overlap.
         let reach = 1.0 / min_iou.max(1e-3) - 1.0;
@@ -36,26 +60,21 @@ impl Memory<'_> {
             let mut start = used;
             if takes_part(track) {
                 let extent = self.extents[place];
-                let leftmost = extent.x1 - (extent.x2 - extent.x1) * reach;
+                let leftmost = extent.x1 - ((extent.x2 - extent.x1) * reach).min(self.head.widest);
                 let first = candidates.partition_point(|candidate| candidate.extent.x1 < leftmost);
                 for (column, candidate) in candidates.iter().enumerate().skip(first) {
                     let other = &candidate.extent;
                     if other.x1 >= extent.x2 {
                         break;
                     }
-                    if candidate.level != stage.level
-                        || other.y1 >= extent.y2
-                        || other.y2 <= extent.y1
+                    let (intersection, union) = extent.overlap(other);
+                    if intersection <= min_iou * union
+                        || candidate.level == Level::Out
                         || (stage.same_class && candidate.class != track.class)
                     {
                         continue;
                     }
-                    let (intersection, union) = extent.overlap(other);
-                    if intersection <= min_iou * union {
-                        continue;
-                    }
-                    let iou = intersection / union;
-                    let cost = 1.0 - if stage.fuse_score { iou * candidate.score } else { iou };
+                    let cost = stage.cost(track, &extent, candidate, intersection / union);
                     if cost >= stage.limit {
                         continue;
                     }
@@ -78,9 +97,15 @@ impl Memory<'_> {
         }
         let dropped = u32::try_from(wanted - used).unwrap_or(u32::MAX);
         self.head.losses.pairs = self.head.losses.pairs.saturating_add(dropped);
+        if used == 0 {
+            return;
+        }
         let (rows, columns) = (&mut self.rows[..tracks.len()], &mut self.columns[..candidates.len()]);
-        if used > 0 {
-            solve(rows, columns, self.edges, stage.limit);
+        solve(rows, columns, self.edges, stage.limit);
+        for row in rows {
+            if row.column != NONE {
+                row.column += offset as u16;
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::assign::NONE;
 use crate::associate::Stage;
 use crate::candidate::{Candidate, Extent, Level, MAX_COORDINATE};
 use crate::config::{BotSortConfig, ClassPolicy, Clock, ConfigError};
+use crate::noise::Noise;
 use crate::storage::{Memory, TrackLosses, TrackStorage};
 use crate::track::{Phase, Track, TrackInfo, Votes};
 use crate::{Affine, CameraMotion, NoMotion};
@@ -129,26 +130,43 @@ fn step(
     motion: &Affine,
     detections: &mut [Detection],
 ) {
-    let margin = if config.inclusive_pixels { 1.0 } else { 0.0 };
+    let margin = config.margin();
     let same_class = config.class_policy != ClassPolicy::Vote;
+    let noise = Noise { position: config.std_weight_position, velocity: config.std_weight_velocity };
     let first_frame = !memory.head.started;
     let dt = memory.elapsed(config, frame);
     memory.take_candidates(detections, margin, |score| level(config, score));
-    memory.predict(dt);
+    memory.predict(dt, noise);
     memory.follow_camera(motion, config.original_oddities);
     memory.outline(margin);
 
-    let first =
-        Stage { level: Level::High, limit: config.match_thresh, fuse_score: config.fuse_score, same_class };
+    let first = Stage {
+        level: Level::High,
+        limit: config.match_thresh,
+        fuse_score: config.fuse_score,
+        height_iou: config.height_iou,
+        score_change: config.score_change_weight,
+        same_class,
+    };
     memory.associate(&first, |track| matches!(track.phase, Phase::Tracked | Phase::Lost));
-    memory.take_matches(detections);
-    let second =
-        Stage { level: Level::Low, limit: config.second_match_thresh, fuse_score: false, same_class };
-    memory.associate(&second, |track| track.phase == Phase::Tracked && track.unseen > 0.0);
-    memory.take_matches(detections);
+    memory.take_matches(detections, noise);
+    let second = Stage {
+        level: Level::Low,
+        limit: config.second_match_thresh,
+        fuse_score: false,
+        score_change: 0.0,
+        ..first
+    };
+    let longest = config.second_match_lost as f32 + dt;
+    memory.associate(&second, |track| match track.phase {
+        Phase::Tracked => track.unseen > 0.0,
+        Phase::Lost => track.unseen <= longest,
+        Phase::Unconfirmed | Phase::Gone => false,
+    });
+    memory.take_matches(detections, noise);
     let third = Stage { limit: config.unconfirmed_match_thresh, ..first };
     memory.associate(&third, |track| track.phase == Phase::Unconfirmed);
-    memory.take_matches(detections);
+    memory.take_matches(detections, noise);
 
     let max_time_lost = config.max_time_lost();
     for track in memory.live() {
@@ -157,7 +175,7 @@ fn step(
         }
     }
     memory.compact();
-    memory.start_tracks(config, first_frame, detections);
+    memory.start_tracks(config, first_frame, detections, noise);
     memory.mark_duplicates(config.duplicate_iou, margin, config.class_policy == ClassPolicy::Isolated);
     memory.compact();
 
@@ -201,14 +219,14 @@ impl Memory<'_> {
 
     /// Moves tracks on by `dt` frames. The unconfirmed ones stay where they were seen, for they have no velocity yet;
     /// the size of the lost ones stays.
-    fn predict(&mut self, dt: f32) {
+    fn predict(&mut self, dt: f32, noise: Noise) {
         for track in self.live() {
             track.unseen += dt;
             if track.phase == Phase::Lost {
                 track.size.velocity = [0.0; 2];
             }
             if track.phase != Phase::Unconfirmed {
-                track.predict(dt);
+                track.predict(dt, noise);
             }
         }
     }
@@ -255,7 +273,7 @@ impl Memory<'_> {
     }
 
     /// Continues the matched tracks with their detections.
-    fn take_matches(&mut self, detections: &[Detection]) {
+    fn take_matches(&mut self, detections: &[Detection], noise: Noise) {
         let count = self.head.tracks;
         for (track, row) in self.tracks[..count].iter_mut().zip(self.rows.iter()) {
             if row.column == NONE {
@@ -264,18 +282,33 @@ impl Memory<'_> {
             let candidate = &mut self.candidates[usize::from(row.column)];
             candidate.level = Level::Out;
             if let Some(detection) = detections.get(usize::from(candidate.index)) {
-                track.correct(&detection.bbox);
+                track.correct(&detection.bbox, noise);
                 track.see(candidate);
             }
         }
     }
 
     /// Starts tracks from the good detections that are left over.
-    fn start_tracks(&mut self, config: &BotSortConfig, confirmed: bool, detections: &[Detection]) {
+    fn start_tracks(
+        &mut self,
+        config: &BotSortConfig,
+        confirmed: bool,
+        detections: &[Detection],
+        noise: Noise,
+    ) {
+        let margin = config.margin();
         let mut born = self.head.tracks;
-        for place in 0..self.head.candidates {
+        let known = born;
+        for place in 0..self.head.high {
             let candidate = self.candidates[place];
-            if candidate.level != Level::High || candidate.score < config.new_track_thresh {
+            if candidate.level == Level::Out || candidate.score < config.new_track_thresh {
+                continue;
+            }
+            let covers = |track: &Track| {
+                let (intersection, union) = candidate.extent.overlap(&Extent::new(&track.bbox(), margin));
+                track.phase == Phase::Tracked && intersection > config.new_track_iou * union
+            };
+            if config.new_track_iou < 1.0 && self.tracks[..known.min(born)].iter().any(covers) {
                 continue;
             }
             if let Some(detection) = detections.get(usize::from(candidate.index)) {
@@ -287,7 +320,7 @@ impl Memory<'_> {
                     phase: if confirmed { Phase::Tracked } else { Phase::Unconfirmed },
                     ..Track::ZERO
                 };
-                track.initiate(&detection.bbox);
+                track.initiate(&detection.bbox, noise);
                 self.start(track, &mut born);
             }
         }

@@ -1,5 +1,7 @@
 //! The detections of a frame, checked and sorted for the search.
 
+use core::cmp::Ordering;
+
 use eyespot_core::{BBox, ClassId, Detection};
 
 use crate::storage::Memory;
@@ -69,9 +71,22 @@ fn is_sound(detection: &Detection) -> bool {
     detection.is_valid() && detection.bbox.xyxy().iter().all(|value| value.abs() <= MAX_COORDINATE)
 }
 
+/// A key that sorts by level and then by left edge, with the detection's place in the low bits.
+fn key(level: Level, x1: f32, index: u16) -> u64 {
+    // Adding zero turns a negative zero into a positive one; flipping makes the bits of floats sort like numbers.
+    let bits = (x1 + 0.0).to_bits();
+    let sortable = if bits >> 31 == 0 { bits | 1 << 31 } else { !bits };
+    u64::from(level == Level::Low) << 48 | u64::from(sortable) << 16 | u64::from(index)
+}
+
+/// The place of a detection in the caller's slice, from its key.
+fn place(key: u64) -> u16 {
+    (key & 0xffff) as u16
+}
+
 impl Memory<'_> {
     /// Takes the sound detections that `level` puts into a stage, the best ones if they are too many, and sorts them
-    /// by their left edges. The order does not depend on that of the caller.
+    /// by level and left edge. The order does not depend on that of the caller.
     pub(crate) fn take_candidates(
         &mut self,
         detections: &mut [Detection],
@@ -79,7 +94,8 @@ impl Memory<'_> {
         level: impl Fn(f32) -> Level,
     ) {
         let mut count = 0;
-        for (index, detection) in detections.iter_mut().enumerate() {
+        for index in 0..detections.len() {
+            let detection = &mut detections[index];
             detection.track = None;
             if !is_sound(detection) {
                 self.head.losses.invalid = self.head.losses.invalid.saturating_add(1);
@@ -89,48 +105,56 @@ impl Memory<'_> {
             if level == Level::Out {
                 continue;
             }
-            let Ok(index) = u16::try_from(index) else {
-                self.head.losses.detections = self.head.losses.detections.saturating_add(1);
-                continue;
-            };
-            let candidate = Candidate {
-                extent: Extent::new(&detection.bbox, margin),
-                score: detection.score,
-                class: detection.class,
-                index,
-                level,
-            };
-            if let Some(slot) = self.candidates.get_mut(count) {
-                *slot = candidate;
+            let new = key(level, detection.bbox.x1, index as u16);
+            if let Some(slot) = self.order.get_mut(count).filter(|_| index < usize::from(u16::MAX)) {
+                *slot = new;
                 count += 1;
                 continue;
             }
             self.head.losses.detections = self.head.losses.detections.saturating_add(1);
-            let weakest = self.candidates.iter_mut().min_by(|a, b| rank(a, b));
-            if let Some(weakest) = weakest.filter(|weakest| rank(weakest, &candidate).is_lt()) {
-                *weakest = candidate;
+            let detections = &*detections;
+            let worse = |a: u64, b: u64| {
+                let [a, b] = [a, b].map(|key| &detections[usize::from(place(key))]);
+                a.score.total_cmp(&b.score).then_with(|| by_place(b, a))
+            };
+            let weakest = self.order[..count].iter_mut().min_by(|a, b| worse(**a, **b));
+            if let Some(weakest) =
+                weakest.filter(|weakest| index < usize::from(u16::MAX) && worse(**weakest, new).is_lt())
+            {
+                *weakest = new;
             }
         }
-        self.head.candidates = count;
-        self.candidates[..count].sort_unstable_by(|a, b| {
-            let (p, q) = (&a.extent, &b.extent);
-            p.x1.total_cmp(&q.x1)
-                .then_with(|| p.y1.total_cmp(&q.y1))
-                .then_with(|| p.x2.total_cmp(&q.x2))
-                .then_with(|| p.y2.total_cmp(&q.y2))
-                .then_with(|| rank(b, a))
-        });
+        let order = &mut self.order[..count];
+        order.sort_unstable();
+        // Equal left edges are rare; the other numbers decide then.
+        for run in order.chunk_by_mut(|a, b| *a >> 16 == *b >> 16) {
+            run.sort_unstable_by(|&a, &b| {
+                by_place(&detections[usize::from(place(a))], &detections[usize::from(place(b))])
+            });
+        }
+        (self.head.high, self.head.candidates, self.head.widest) = (0, count, 0.0);
+        for (key, candidate) in order.iter().zip(self.candidates.iter_mut()) {
+            let detection = &detections[usize::from(place(*key))];
+            let level = if *key >> 48 == 0 { Level::High } else { Level::Low };
+            self.head.high += usize::from(level == Level::High);
+            self.head.widest = self.head.widest.max(detection.bbox.width() + margin);
+            *candidate = Candidate {
+                extent: Extent::new(&detection.bbox, margin),
+                score: detection.score,
+                class: detection.class,
+                index: place(*key),
+                level,
+            };
+        }
     }
 }
 
-/// A lower rank makes room first.
-fn rank(a: &Candidate, b: &Candidate) -> core::cmp::Ordering {
-    let (p, q) = (&a.extent, &b.extent);
-    a.score
-        .total_cmp(&b.score)
-        .then_with(|| b.class.cmp(&a.class))
-        .then_with(|| q.x1.total_cmp(&p.x1))
-        .then_with(|| q.y1.total_cmp(&p.y1))
-        .then_with(|| q.x2.total_cmp(&p.x2))
-        .then_with(|| q.y2.total_cmp(&p.y2))
+/// A total order of detections that does not depend on their places in a slice.
+fn by_place(a: &Detection, b: &Detection) -> Ordering {
+    let corners = |detection: &Detection| detection.bbox.xyxy();
+    let pairs = corners(a).into_iter().zip(corners(b));
+    pairs
+        .map(|(p, q)| p.total_cmp(&q))
+        .find(|order| order.is_ne())
+        .unwrap_or_else(|| b.score.total_cmp(&a.score).then(a.class.cmp(&b.class)))
 }

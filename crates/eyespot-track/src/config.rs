@@ -44,15 +44,33 @@ pub struct BotSortConfig {
     /// How long a lost track is remembered, in frames at 30 frames per second. Counted in real time: at `fps` 15 the
     /// track is remembered for half as many frames.
     pub track_buffer: u32,
-    /// A pair is matched in the first stage only if it costs less. The cost is `1 - IoU`, or `1 - IoU * score` with
-    /// `fuse_score`.
+    /// A pair is matched in the first stage only if it costs less. The cost is `1 - IoU`, changed by `fuse_score`,
+    /// `height_iou` and `score_change_weight`.
     pub match_thresh: f32,
-    /// The limit of `1 - IoU` in the second stage, between unmatched tracks and low-score detections.
+    /// The limit of the cost in the second stage, between unmatched tracks and low-score detections.
     pub second_match_thresh: f32,
     /// The limit of the cost in the third stage, between unconfirmed tracks and detections that are left over.
     pub unconfirmed_match_thresh: f32,
-    /// Multiply the IoU by the score of the detection, so that better detections win.
+    /// Multiply the IoU by the score of the detection, so that better detections win. Not in the second stage.
     pub fuse_score: bool,
+    /// Multiply the IoU by the overlap of the vertical extents (intersection over union in one dimension), in all
+    /// stages. People who pass one another seldom have the same height in the picture ("height-modulated IoU": Yang et al.,
+    /// "Hybrid-SORT", 2024).
+    pub height_iou: bool,
+    /// What a change of the score costs: this times the difference of the scores of detection and track, in the first
+    /// and third stage. A person who gets covered loses score slowly (Yang et al., "Hybrid-SORT", 2024).
+    pub score_change_weight: f32,
+    /// A track may be continued by a low-score detection while it has been lost for at most this many frames; 0 lets
+    /// only tracks of the previous frame take part in the second stage, as the original does.
+    pub second_match_lost: u32,
+    /// A detection that overlaps a track seen in this frame by more than this IoU does not start a track; 1 allows
+    /// all.
+    pub new_track_iou: f32,
+    /// Standard deviation of a box coordinate, as a part of the box's width or height: of a measurement, and of the
+    /// change from frame to frame that the motion model does not explain.
+    pub std_weight_position: f32,
+    /// Standard deviation of the change of a velocity, as a part of the box's width or height per frame.
+    pub std_weight_velocity: f32,
     /// Of a tracked and a lost track with a larger IoU than this, the younger is removed.
     pub duplicate_iou: f32,
     /// Tracks whose box has at most this area in square pixels are not reported.
@@ -86,6 +104,12 @@ impl BotSortConfig {
             second_match_thresh: 0.5,
             unconfirmed_match_thresh: 0.7,
             fuse_score: true,
+            height_iou: false,
+            score_change_weight: 0.0,
+            second_match_lost: 0,
+            new_track_iou: 1.0,
+            std_weight_position: 1.0 / 20.0,
+            std_weight_velocity: 1.0 / 160.0,
             duplicate_iou: 0.85,
             min_box_area: 10.0,
             fps: 30.0,
@@ -103,6 +127,11 @@ impl BotSortConfig {
         libm::floorf(self.fps / 30.0 * self.track_buffer as f32)
     }
 
+    /// By how much the right and bottom edges lie further out than given.
+    pub(crate) const fn margin(&self) -> f32 {
+        if self.inclusive_pixels { 1.0 } else { 0.0 }
+    }
+
     /// Checks every option.
     ///
     /// # Errors
@@ -115,12 +144,16 @@ impl BotSortConfig {
             ("match_thresh", self.match_thresh),
             ("second_match_thresh", self.second_match_thresh),
             ("unconfirmed_match_thresh", self.unconfirmed_match_thresh),
+            ("score_change_weight", self.score_change_weight),
+            ("new_track_iou", self.new_track_iou),
             ("duplicate_iou", self.duplicate_iou),
         ];
         for (option, value) in unit {
             within(option, value, 0.0, 1.0)?;
         }
         within("track_low_thresh", self.track_low_thresh, 0.0, self.track_high_thresh)?;
+        within("std_weight_position", self.std_weight_position, 1e-3, 1.0)?;
+        within("std_weight_velocity", self.std_weight_velocity, 0.0, 1.0)?;
         within("min_box_area", self.min_box_area, 0.0, 1e12)?;
         within("fps", self.fps, 0.001, 100_000.0)?;
         within("track_buffer", self.track_buffer as f32, 0.0, 1e6)
@@ -130,6 +163,13 @@ impl BotSortConfig {
 impl Default for BotSortConfig {
     fn default() -> Self {
         Self {
+            new_track_thresh: 0.65,
+            match_thresh: 0.9,
+            height_iou: true,
+            score_change_weight: 0.1,
+            second_match_lost: 1,
+            new_track_iou: 0.5,
+            std_weight_velocity: 1.0 / 250.0,
             min_box_area: 0.0,
             report_unconfirmed: false,
             inclusive_pixels: false,

@@ -62,12 +62,18 @@ impl Memory<'_> {
         for (track, extent) in tracks.iter().zip(extents.iter_mut()) {
             *extent = Extent::new(&track.bbox(), margin);
         }
+        let reach = 1.0 / limit.max(1e-3) - 1.0;
         for lost in 0..count {
             if tracks[lost].phase != Phase::Lost {
                 continue;
             }
             let extent = extents[lost];
+            // Left edges further apart than this rule the overlap out.
+            let slack = (extent.x2 - extent.x1) * reach;
             for other in 0..count {
+                if (extents[other].x1 - extent.x1).abs() > slack {
+                    continue;
+                }
                 let (intersection, union) = extent.overlap(&extents[other]);
                 if intersection <= limit * union
                     || matches!(tracks[other].phase, Phase::Lost | Phase::Gone)

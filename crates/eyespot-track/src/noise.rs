@@ -6,10 +6,12 @@ use crate::candidate::MIN_SIDE;
 use crate::kalman::Pair;
 use crate::track::Track;
 
-/// Standard deviation of a coordinate, as a part of the box's side.
-const POSITION: f32 = 1.0 / 20.0;
-/// Standard deviation of a velocity, as a part of the box's side per frame.
-const VELOCITY: f32 = 1.0 / 160.0;
+/// Standard deviations as a part of the box's width and height.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Noise {
+    pub(crate) position: f32,
+    pub(crate) velocity: f32,
+}
 
 /// Variances from standard deviations that are a part of the sides.
 fn variances(sides: [f32; 2], part: f32) -> [f32; 2] {
@@ -27,26 +29,28 @@ fn measure(bbox: &BBox) -> ([f32; 2], [f32; 2]) {
 
 impl Track {
     /// Sets the filter to a first box.
-    pub(crate) fn initiate(&mut self, bbox: &BBox) {
+    pub(crate) fn initiate(&mut self, bbox: &BBox, noise: Noise) {
         let (center, sides) = measure(bbox);
-        let (position, velocity) = (variances(sides, 2.0 * POSITION), variances(sides, 10.0 * VELOCITY));
+        let (position, velocity) =
+            (variances(sides, 2.0 * noise.position), variances(sides, 10.0 * noise.velocity));
         self.center = Pair::at_rest(center, position, velocity);
         self.size = Pair::at_rest(sides, position, velocity);
     }
 
     /// Predicts the box `dt` frames later.
     #[inline]
-    pub(crate) fn predict(&mut self, dt: f32) {
-        let (position, velocity) = (variances(self.size.at, POSITION), variances(self.size.at, VELOCITY));
+    pub(crate) fn predict(&mut self, dt: f32, noise: Noise) {
+        let (position, velocity) =
+            (variances(self.size.at, noise.position), variances(self.size.at, noise.velocity));
         self.center.predict(dt, position, velocity);
         self.size.predict(dt, position, velocity);
     }
 
     /// Corrects the box by a measured one.
     #[inline]
-    pub(crate) fn correct(&mut self, bbox: &BBox) {
+    pub(crate) fn correct(&mut self, bbox: &BBox, noise: Noise) {
         let (center, sides) = measure(bbox);
-        let noise = variances(self.size.at, POSITION);
+        let noise = variances(self.size.at, noise.position);
         self.center.update(center, noise);
         self.size.update(sides, noise);
     }

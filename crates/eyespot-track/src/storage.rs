@@ -22,6 +22,7 @@ pub struct TrackStorage<const TRACKS: usize, const DETS: usize> {
     extents: [Extent; TRACKS],
     rows: [Row; TRACKS],
     edges: [[Edge; EDGES_PER_TRACK]; TRACKS],
+    order: [u64; DETS],
     candidates: [Candidate; DETS],
     columns: [Column; DETS],
     head: Head,
@@ -51,7 +52,10 @@ pub struct TrackLosses {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head {
     pub(crate) tracks: usize,
+    pub(crate) high: usize,
     pub(crate) candidates: usize,
+    /// Width of the widest candidate.
+    pub(crate) widest: f32,
     pub(crate) last_id: u32,
     /// A frame was seen; the next two are of the latest.
     pub(crate) started: bool,
@@ -63,7 +67,9 @@ pub(crate) struct Head {
 impl Head {
     const ZERO: Self = Self {
         tracks: 0,
+        high: 0,
         candidates: 0,
+        widest: 0.0,
         last_id: 0,
         started: false,
         index: 0,
@@ -98,6 +104,7 @@ impl<const TRACKS: usize, const DETS: usize> TrackStorage<TRACKS, DETS> {
             extents: [Extent::ZERO; TRACKS],
             rows: [Row::ZERO; TRACKS],
             edges: [[Edge::ZERO; EDGES_PER_TRACK]; TRACKS],
+            order: [0; DETS],
             candidates: [Candidate::ZERO; DETS],
             columns: [Column::ZERO; DETS],
             head: Head::ZERO,
@@ -124,6 +131,7 @@ impl<const TRACKS: usize, const DETS: usize> TrackStorage<TRACKS, DETS> {
             extents: &mut self.extents,
             rows: &mut self.rows,
             edges: self.edges.as_flattened_mut(),
+            order: &mut self.order,
             candidates: &mut self.candidates,
             columns: &mut self.columns,
             head: &mut self.head,
@@ -147,7 +155,10 @@ pub(crate) struct Memory<'a> {
     /// One per track.
     pub(crate) rows: &'a mut [Row],
     pub(crate) edges: &'a mut [Edge],
-    /// By their left edges, `head.candidates` of them.
+    /// Sort keys of the candidates.
+    pub(crate) order: &'a mut [u64],
+    /// First the `head.high` high-score ones, then the low-score ones up to `head.candidates`, both by their left
+    /// edges.
     pub(crate) candidates: &'a mut [Candidate],
     /// One per candidate.
     pub(crate) columns: &'a mut [Column],

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use eyespot_core::{BBox, ClassId, Detection, Frame, FrameInfo, ImageView, PixelFormat, Tracker};
+use eyespot_core::{BBox, ClassId, Detection, Frame, FrameInfo, ImageView, PixelFormat, TrackId, Tracker};
 use eyespot_track::{
     Affine, BotSort, BotSortConfig, ClassPolicy, Clock, KnownMotion, TrackState, TrackStorage,
 };
@@ -30,7 +30,7 @@ fn ids<const T: usize, const D: usize>(
 ) -> Vec<Option<u32>> {
     let mut detections = detections.to_vec();
     tracker.update_with_motion(&info, &Affine::IDENTITY, &mut detections);
-    detections.iter().map(|detection| detection.track.map(|id| id.get())).collect()
+    detections.iter().map(|detection| detection.track.map(TrackId::get)).collect()
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn the_camera_is_followed_and_a_bad_estimate_ignored() {
     for index in 0..9u64 {
         let mut detections = [at(100.0 * index as f32, 0.9, 0)];
         tracker.update(&Frame::new(image, index, 0), &mut detections).unwrap();
-        assert_eq!(detections[0].track.map(|id| id.get()), Some(1));
+        assert_eq!(detections[0].track.map(TrackId::get), Some(1));
     }
     let velocity = tracker.tracks().next().unwrap().velocity[0];
     assert!(velocity.abs() < 1.0, "the object itself does not move: {velocity}");
@@ -234,11 +234,11 @@ fn trackers_share_nothing_and_every_placement_works() {
     lent.update_with_motion(&frame(0), &Affine::IDENTITY, &mut first);
     let mut second = [at(0.0, 0.9, 0)];
     boxed.update_with_motion(&frame(0), &Affine::IDENTITY, &mut second);
-    assert_eq!(second[0].track.map(|id| id.get()), Some(1), "ids are counted per tracker");
+    assert_eq!(second[0].track.map(TrackId::get), Some(1), "ids are counted per tracker");
     let found: BTreeSet<_> = lent.tracks().map(|track| track.id.get()).collect();
     assert_eq!(found, BTreeSet::from([1, 2]));
     // A used storage is as good as a new one.
     let mut again = BotSort::new(BotSortConfig::default(), &mut storage).unwrap();
     again.update_with_motion(&frame(0), &Affine::IDENTITY, &mut second);
-    assert_eq!(second[0].track.map(|id| id.get()), Some(1));
+    assert_eq!(second[0].track.map(TrackId::get), Some(1));
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use eyespot_core::{BBox, ClassId, Detection, FrameInfo};
+use eyespot_core::{BBox, ClassId, Detection, FrameInfo, TrackId};
 use eyespot_track::{Affine, BotSort, BotSortConfig, ClassPolicy, TrackState, TrackStorage};
 use proptest::prelude::*;
 
@@ -183,7 +183,7 @@ fn dropped_frames_do_not_break_a_steady_walk() {
         let x = 2.0 * index as f32;
         let mut detections = [Detection::new(BBox::from_xywh(x, 0.0, 40.0, 90.0), 0.9, ClassId(0))];
         tracker.update_with_motion(&info(index), &Affine::IDENTITY, &mut detections);
-        *counts.entry(detections[0].track.map_or(0, |id| id.get())).or_default() += 1;
+        *counts.entry(detections[0].track.map_or(0, TrackId::get)).or_default() += 1;
         index += 1 + (noise.next() * 6.0) as usize;
     }
     assert_eq!(counts, BTreeMap::from([(1, 500)]));

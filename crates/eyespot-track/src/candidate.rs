@@ -71,16 +71,20 @@ fn is_sound(detection: &Detection) -> bool {
     detection.is_valid() && detection.bbox.xyxy().iter().all(|value| value.abs() <= MAX_COORDINATE)
 }
 
-/// A key that sorts by level and then by left edge, with the detection's place in the low bits.
-fn key(level: Level, x1: f32, index: u16) -> u64 {
-    // Adding zero turns a negative zero into a positive one; flipping makes the bits of floats sort like numbers.
-    let bits = (x1 + 0.0).to_bits();
-    let sortable = if bits >> 31 == 0 { bits | 1 << 31 } else { !bits };
-    u64::from(level == Level::Low) << 48 | u64::from(sortable) << 16 | u64::from(index)
+/// Bits that sort as unsigned integers like the numbers do.
+pub(crate) fn sortable(number: f32) -> u32 {
+    // Adding zero turns a negative zero into a positive one.
+    let bits = (number + 0.0).to_bits();
+    if bits >> 31 == 0 { bits | 1 << 31 } else { !bits }
 }
 
-/// The place of a detection in the caller's slice, from its key.
-fn place(key: u64) -> u16 {
+/// A key that sorts by level and then by left edge, with the detection's place in the low bits.
+fn key(level: Level, x1: f32, index: u16) -> u64 {
+    u64::from(level == Level::Low) << 48 | u64::from(sortable(x1)) << 16 | u64::from(index)
+}
+
+/// The place in a slice from the low bits of a key.
+pub(crate) fn place(key: u64) -> u16 {
     (key & 0xffff) as u16
 }
 

@@ -1,6 +1,6 @@
 //! Births and deaths of tracks in a table of fixed size.
 
-use crate::candidate::Extent;
+use crate::candidate::{Extent, place, sortable};
 use crate::storage::Memory;
 use crate::track::{Phase, Track};
 
@@ -59,30 +59,40 @@ impl Memory<'_> {
         if tracks.iter().all(|track| track.phase != Phase::Lost) {
             return;
         }
-        for (track, extent) in tracks.iter().zip(extents.iter_mut()) {
+        // The tracks seen in this frame by their left edges. There are no more of them than detections.
+        let mut seen = 0;
+        for (place, (track, extent)) in tracks.iter().zip(extents.iter_mut()).enumerate() {
             *extent = Extent::new(&track.bbox(), margin);
+            if track.phase != Phase::Lost
+                && let Some(slot) = self.order.get_mut(seen)
+            {
+                *slot = u64::from(sortable(extent.x1)) << 16 | place as u64;
+                seen += 1;
+            }
         }
+        let order = &mut self.order[..seen];
+        order.sort_unstable();
         let reach = 1.0 / limit.max(1e-3) - 1.0;
         for lost in 0..count {
             if tracks[lost].phase != Phase::Lost {
                 continue;
             }
             let extent = extents[lost];
-            // Left edges further apart than this rule the overlap out.
+            // Left edges further apart than this rule so much overlap out.
             let slack = (extent.x2 - extent.x1) * reach;
-            for other in 0..count {
-                if (extents[other].x1 - extent.x1).abs() > slack {
-                    continue;
+            let leftmost = u64::from(sortable(extent.x1 - slack)) << 16;
+            let first = order.partition_point(|&key| key < leftmost);
+            for &key in &order[first..] {
+                let other = usize::from(place(key));
+                if extents[other].x1 > extent.x1 + slack {
+                    break;
                 }
                 let (intersection, union) = extent.overlap(&extents[other]);
-                if intersection <= limit * union
-                    || matches!(tracks[other].phase, Phase::Lost | Phase::Gone)
-                    || (same_class && tracks[other].class != tracks[lost].class)
+                if intersection > limit * union && !(same_class && tracks[other].class != tracks[lost].class)
                 {
-                    continue;
+                    let younger = if tracks[other].age > tracks[lost].age { lost } else { other };
+                    tracks[younger].duplicate = true;
                 }
-                let younger = if tracks[other].age > tracks[lost].age { lost } else { other };
-                tracks[younger].duplicate = true;
             }
         }
     }

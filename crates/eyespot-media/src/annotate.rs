@@ -89,7 +89,8 @@ impl ImageSink {
             (None, _) => format!("frame_{index:06}.jpg"),
         };
         let Some(input) = input else { return name };
-        let free = |taken: &HashMap<String, PathBuf>, name: &str| taken.get(name).is_none_or(|by| by == input);
+        let free =
+            |taken: &HashMap<String, PathBuf>, name: &str| taken.get(name).is_none_or(|by| by == input);
         let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, "jpg"));
         let chosen = std::iter::once(name.clone())
             .chain((2..).map(|number: u32| format!("{stem}-{number}.{extension}")))

@@ -79,9 +79,11 @@ impl Canvas {
             span.fill(color);
             return;
         }
-        let (keep, add) = (256 - alpha, color.map(|channel| u16::from(channel) * alpha));
-        for pixel in span {
-            for (channel, add) in pixel.iter_mut().zip(add) {
+        // Sixteen pixels at a time, their channels side by side, so that the compiler takes vector instructions.
+        let keep = 256 - alpha;
+        let add: [u16; 48] = std::array::from_fn(|index| u16::from(color[index % 3]) * alpha);
+        for bytes in span.as_flattened_mut().chunks_mut(48) {
+            for (channel, add) in bytes.iter_mut().zip(&add) {
                 *channel = ((u16::from(*channel) * keep + add) >> 8) as u8;
             }
         }
@@ -138,7 +140,6 @@ impl Canvas {
 
     /// The part of a line within `margin` of the image (Liang and Barsky, 1984); `None` if nothing is, or for a
     /// non-finite end.
-    #[expect(clippy::type_complexity, reason = "two points")]
     fn clip(&self, from: (f32, f32), to: (f32, f32), margin: f64) -> Option<((f64, f64), (f64, f64))> {
         let ((x0, y0), (x1, y1)) =
             ((f64::from(from.0), f64::from(from.1)), (f64::from(to.0), f64::from(to.1)));
@@ -159,7 +160,7 @@ impl Canvas {
                 b = b.min(room / delta);
             }
         }
-        (a <= b).then(|| ((x0 + a * dx, y0 + a * dy), (x0 + b * dx, y0 + b * dy)))
+        (a <= b).then_some(((x0 + a * dx, y0 + a * dy), (x0 + b * dx, y0 + b * dy)))
     }
 
     /// Mixes a colour into a convex polygon.

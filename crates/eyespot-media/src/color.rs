@@ -13,10 +13,7 @@ pub fn color_of(index: u32) -> Rgb {
     let lightness = [0.72, 0.62, 0.80][(index % 3) as usize];
     let hue = (turns.fract() * std::f64::consts::TAU) as f32;
     // The strongest chroma that the screen shows at this hue.
-    (1..=20)
-        .rev()
-        .find_map(|step| oklch_to_srgb(lightness, step as f32 * 0.01, hue))
-        .unwrap_or([128; 3])
+    (1..=20).rev().find_map(|step| oklch_to_srgb(lightness, step as f32 * 0.01, hue)).unwrap_or([128; 3])
 }
 
 /// Black or white, whichever reads better on a colour (contrast of WCAG 2.1, 1.4.3).

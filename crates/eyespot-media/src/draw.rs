@@ -60,7 +60,7 @@ impl DrawOptions {
     }
 
     pub(crate) fn line_width(&self, canvas: &Canvas) -> i32 {
-        let suited = (i32::from(canvas.width()) + i32::from(canvas.height())) / 1000;
+        let suited = (i32::from(canvas.width()) + i32::from(canvas.height()) + 350) / 700;
         self.thickness.map_or(suited, i32::from).max(1)
     }
 }

@@ -51,8 +51,12 @@ impl I420 {
                 let sum = |channel: usize| block.iter().map(|pixel| pixel[channel]).sum::<i32>();
                 let (r, g, b) = (sum(0), sum(1), sum(2));
                 // Sums of four: two more bits to shift away.
-                *u = ((-6596 * r - 22_189 * g + 28_785 * b + (1 << 17)) >> 18).saturating_add(128).clamp(0, 255) as u8;
-                *v = ((28_785 * r - 26_145 * g - 2640 * b + (1 << 17)) >> 18).saturating_add(128).clamp(0, 255) as u8;
+                *u = ((-6596 * r - 22_189 * g + 28_785 * b + (1 << 17)) >> 18)
+                    .saturating_add(128)
+                    .clamp(0, 255) as u8;
+                *v = ((28_785 * r - 26_145 * g - 2640 * b + (1 << 17)) >> 18)
+                    .saturating_add(128)
+                    .clamp(0, 255) as u8;
             }
         }
     }

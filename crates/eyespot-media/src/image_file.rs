@@ -12,15 +12,15 @@ use crate::MediaError;
 
 /// Extensions of the formats that are read, in lower case.
 const EXTENSIONS: &[&str] = &[
-    "jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "bmp", "dib", "webp", "tif", "tiff", "pbm", "pgm", "ppm",
-    "pnm", "pam", "tga", "qoi", "ico", "hdr", "dds", "ff",
+    "jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "bmp", "dib", "webp", "tif", "tiff", "pbm", "pgm",
+    "ppm", "pnm", "pam", "tga", "qoi", "ico", "hdr", "dds", "ff",
 ];
 
 /// Has the file an extension of an image format that is read here?
 pub(crate) fn has_image_extension(path: &Path) -> bool {
-    path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| {
-        EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
-    })
+    path.extension()
+        .and_then(|extension| extension.to_str())
+        .is_some_and(|extension| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension)))
 }
 
 /// The pixels of the last image. Its memory is kept for the next one.
@@ -50,7 +50,9 @@ impl PixelBuffer {
         let reader = ImageReader::new(BufReader::new(file))
             .with_guessed_format()
             .map_err(|error| MediaError::read(path, error))?;
-        let format = reader.format().or_else(|| ImageFormat::from_path(path).ok().filter(|_| has_image_extension(path)));
+        let format = reader
+            .format()
+            .or_else(|| ImageFormat::from_path(path).ok().filter(|_| has_image_extension(path)));
         match format {
             None => Err(MediaError::UnknownFormat { path: path.to_path_buf() }),
             Some(ImageFormat::Jpeg) => {

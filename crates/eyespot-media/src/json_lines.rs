@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use eyespot_core::{Detection, ErrorType, Keypoint, Losses, MaskView, PredictionsRef, Record, Sink};
+use eyespot_core::{
+    Angle, Detection, ErrorType, Keypoint, Losses, MaskView, PredictionsRef, Record, Sink, TrackId,
+};
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use crate::{MediaError, SourceNames};
@@ -79,7 +81,11 @@ impl<W: Write> Sink for JsonLines<W> {
             source: self.names.get(info).map(Path::to_string_lossy),
             width: info.width,
             height: info.height,
-            objects: Objects { predictions: record.predictions, labels: &self.labels, size: [info.height, info.width] },
+            objects: Objects {
+                predictions: record.predictions,
+                labels: &self.labels,
+                size: [info.height, info.width],
+            },
             losses: (!losses.is_none()).then_some(LossCounts::from(losses)),
         };
         // The whole line at once, so that a full disk leaves no half line where it can be helped.
@@ -134,7 +140,8 @@ struct Objects<'a> {
 
 impl Serialize for Objects<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.predictions.detections().iter().map(|detection| Object::new(self, detection)))
+        serializer
+            .collect_seq(self.predictions.detections().iter().map(|detection| Object::new(self, detection)))
     }
 }
 
@@ -161,12 +168,12 @@ impl<'a> Object<'a> {
             score: detection.score,
             class: objects.labels.get(detection.class.index()).map(String::as_str),
             class_id: detection.class.0,
-            track_id: detection.track.map(|track| track.get()),
-            angle: detection.angle.map(|angle| angle.radians()),
-            mask: objects.predictions.mask(detection).map(|mask| RunLengths {
-                size: objects.size,
-                counts: Counts { mask, size: objects.size },
-            }),
+            track_id: detection.track.map(TrackId::get),
+            angle: detection.angle.map(Angle::radians),
+            mask: objects
+                .predictions
+                .mask(detection)
+                .map(|mask| RunLengths { size: objects.size, counts: Counts { mask, size: objects.size } }),
             keypoints: (!keypoints.is_empty()).then_some(Points(keypoints)),
         }
     }

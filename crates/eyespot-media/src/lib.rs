@@ -37,4 +37,4 @@ pub use source::{Source, SourceOptions, open};
 pub use trails::Trails;
 pub use video_options::{VideoOptionError, VideoOptions};
 pub use video_source::VideoSource;
-pub use video_writer::{VideoWriter, VideoWriterOptions};
+pub use video_writer::VideoWriter;

@@ -32,11 +32,16 @@ impl SourceNames {
     #[must_use]
     pub fn of(source: &Source) -> Self {
         let mut names = Self::new();
-        match source {
-            Source::Images(images) => names.add_images(SourceId(0), images.paths().to_vec()),
-            Source::Video(video) => names.add(SourceId(0), video.path()),
-        }
+        names.add_source(SourceId(0), source);
         names
+    }
+
+    /// Adds the names of a source.
+    pub fn add_source(&mut self, id: SourceId, source: &Source) {
+        match source {
+            Source::Images(images) => self.add_images(id, images.paths().to_vec()),
+            Source::Video(video) => self.add(id, video.path()),
+        }
     }
 
     /// Names a source: a video file, a camera.

@@ -59,8 +59,9 @@ mod tests {
 
     #[test]
     fn numbers_sort_by_value() {
-        let mut names = ["b/1.png", "img10.jpg", "img2.jpg", "IMG3.jpg", "img002.jpg", "img1.jpg", "a10/x", "a9/x"]
-            .map(PathBuf::from);
+        let mut names =
+            ["b/1.png", "img10.jpg", "img2.jpg", "IMG3.jpg", "img002.jpg", "img1.jpg", "a10/x", "a9/x"]
+                .map(PathBuf::from);
         names.sort_by(|a, b| compare_paths(a, b));
         let sorted = names.map(|name| name.to_string_lossy().into_owned());
         assert_eq!(

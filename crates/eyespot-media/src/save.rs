@@ -33,10 +33,13 @@ pub fn save_image(canvas: &Canvas, output: impl AsRef<Path>, input: Option<&Path
             height,
             image::ExtendedColorType::Rgb8,
         ),
-        "png" => PngEncoder::new(&mut bytes).write_image(pixels, width, height, image::ExtendedColorType::Rgb8),
+        "png" => {
+            PngEncoder::new(&mut bytes).write_image(pixels, width, height, image::ExtendedColorType::Rgb8)
+        }
         _ => return Err(MediaError::OutputFormat { path: output.to_path_buf() }),
     };
-    encoded.map_err(|error| MediaError::BrokenImage { path: output.to_path_buf(), reason: error.to_string() })?;
+    encoded
+        .map_err(|error| MediaError::BrokenImage { path: output.to_path_buf(), reason: error.to_string() })?;
     write_whole(output, &bytes)
 }
 

@@ -36,9 +36,14 @@ pub(crate) fn kind(path: &Path, mut file: impl Read + Seek) -> std::io::Result<K
 
 fn by_content(head: &[u8]) -> Kind {
     match (head.get(4..8), head.get(8..12)) {
-        (Some(b"ftyp"), Some(b"heic" | b"heix" | b"hevc" | b"mif1" | b"msf1")) => return Kind::OtherImage("HEIF"),
+        (Some(b"ftyp"), Some(b"heic" | b"heix" | b"hevc" | b"mif1" | b"msf1")) => {
+            return Kind::OtherImage("HEIF");
+        }
         (Some(b"ftyp"), Some(b"avif" | b"avis")) => return Kind::OtherImage("AVIF"),
-        (Some(b"ftyp" | b"moov" | b"mdat" | b"moof" | b"styp" | b"wide" | b"free" | b"skip" | b"pnot"), _) => {
+        (
+            Some(b"ftyp" | b"moov" | b"mdat" | b"moof" | b"styp" | b"wide" | b"free" | b"skip" | b"pnot"),
+            _,
+        ) => {
             return Kind::Mp4;
         }
         (_, Some(b"AVI ")) if head.starts_with(b"RIFF") => return Kind::Container("AVI"),
@@ -51,7 +56,9 @@ fn by_content(head: &[u8]) -> Kind {
         [b'O', b'g', b'g', b'S', ..] => Kind::Container("Ogg"),
         [0x30, 0x26, 0xb2, 0x75, ..] => Kind::Container("WMV"),
         [0, 0, 1, 0xba | 0xb3, ..] => Kind::Container("MPEG program stream"),
-        [0, 0, 0, 1, ..] | [0, 0, 1, 0x67 | 0x27 | 0x40, ..] => Kind::Container("a raw H.264 or H.265 stream"),
+        [0, 0, 0, 1, ..] | [0, 0, 1, 0x67 | 0x27 | 0x40, ..] => {
+            Kind::Container("a raw H.264 or H.265 stream")
+        }
         [0x47, ..] if head.get(188) == Some(&0x47) => Kind::Container("MPEG transport stream"),
         [0x76, 0x2f, 0x31, 0x01, ..] => Kind::OtherImage("OpenEXR"),
         _ => match image::guess_format(head) {
@@ -65,7 +72,9 @@ fn by_content(head: &[u8]) -> Kind {
 pub(crate) fn expect_mp4(path: &Path, file: impl Read + Seek) -> Result<(), MediaError> {
     match kind(path, file).map_err(|error| MediaError::read(path, error))? {
         Kind::Mp4 => Ok(()),
-        Kind::Image => Err(MediaError::Container { path: path.to_path_buf(), container: "an image as video" }),
+        Kind::Image => {
+            Err(MediaError::Container { path: path.to_path_buf(), container: "an image as video" })
+        }
         other => Err(refusal(path, other)),
     }
 }

@@ -294,7 +294,8 @@ impl VideoSource {
         }
         self.next_group = end;
         self.cursor = start;
-        self.feed_end = (start..end).rev().find(|&index| self.is_wanted(index)).map_or(start, |last| last + 1);
+        self.feed_end =
+            (start..end).rev().find(|&index| self.is_wanted(index)).map_or(start, |last| last + 1);
         if self.feed_end == start {
             self.cursor = end;
             self.feed_end = end;
@@ -397,7 +398,10 @@ impl VideoSource {
             return Ok(number);
         }
         (self.draining, self.damaged) = (false, false);
-        let left = self.pending.drain().filter_map(|Reverse((_, shown))| wanted_of(&self.numbers, self.wanted, shown));
+        let left = self
+            .pending
+            .drain()
+            .filter_map(|Reverse((_, shown))| wanted_of(&self.numbers, self.wanted, shown));
         self.lost.extend(left);
         self.lost.make_contiguous().sort_unstable();
         self.decoder = Decoder::new().map_err(|error| coder_error(&self.path, &error))?;

@@ -4,8 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use openh264::encoder::{
-    BitRate, Complexity, Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, RateControlMode,
-    VuiConfig,
+    Complexity, Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, RateControlMode, VuiConfig,
 };
 use openh264::{OpenH264API, Timestamp};
 
@@ -15,22 +14,6 @@ use crate::mp4::{Muxer, Stream};
 use crate::save::protect;
 use crate::{Canvas, MediaError};
 
-/// How a video is written.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct VideoWriterOptions {
-    /// Frames per second that are to be expected; how long each frame is really shown follows from the times. 30 by
-    /// default.
-    pub fps: f32,
-    /// Bits per second; `None` for good quality at the size and rate of the frames.
-    pub bitrate: Option<u32>,
-}
-
-impl Default for VideoWriterOptions {
-    fn default() -> Self {
-        Self { fps: 30.0, bitrate: None }
-    }
-}
-
 /// Writes frames as an H.264 video in MP4.
 ///
 /// While it writes, the file has a fragment for each second, so that a crash costs no more than that. Finishing
@@ -38,7 +21,7 @@ impl Default for VideoWriterOptions {
 /// 16 pixels is filled up by repeating the last column and row.
 pub struct VideoWriter {
     path: PathBuf,
-    options: VideoWriterOptions,
+    fps: f32,
     /// Taken by the muxer with the first frame.
     file: Option<File>,
     open: Option<Open>,
@@ -59,7 +42,7 @@ impl core::fmt::Debug for VideoWriter {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("VideoWriter")
             .field("path", &self.path)
-            .field("options", &self.options)
+            .field("fps", &self.fps)
             .field("frames", &self.frames)
             .finish_non_exhaustive()
     }
@@ -69,20 +52,18 @@ impl core::fmt::Debug for VideoWriter {
 const FRAGMENT_US: u64 = 1_000_000;
 
 impl VideoWriter {
-    /// Creates the file. `input` is the file that the frames come from; it is never overwritten.
+    /// Creates the file. `input` is the file that the frames come from; it is never overwritten. `fps` is the rate of
+    /// frames that is to be expected; how long each frame is really shown follows from the times.
     ///
     /// # Errors
     /// [`MediaError::WouldOverwrite`], [`MediaError::Write`], [`MediaError::DiskFull`].
-    pub fn create(
-        path: impl AsRef<Path>,
-        input: Option<&Path>,
-        options: VideoWriterOptions,
-    ) -> Result<Self, MediaError> {
+    pub fn create(path: impl AsRef<Path>, input: Option<&Path>, fps: f32) -> Result<Self, MediaError> {
         let path = path.as_ref();
         protect(path, input)?;
         let file = File::create(path).map_err(|error| MediaError::write(path, error))?;
+        let fps = if fps.is_finite() { fps.clamp(1.0, 240.0) } else { 30.0 };
         let (open, yuv) = (None, I420::default());
-        Ok(Self { path: path.to_path_buf(), options, file: Some(file), open, yuv, frames: 0 })
+        Ok(Self { path: path.to_path_buf(), fps, file: Some(file), open, yuv, frames: 0 })
     }
 
     /// Adds a frame that is shown from `timestamp_us` (microseconds, as in `FrameInfo`) until the next one. A time
@@ -100,7 +81,7 @@ impl VideoWriter {
         if open.size != size {
             return Err(MediaError::FrameSize { path: self.path.clone(), expected: open.size, got: size });
         }
-        let step = nominal_step(self.options.fps);
+        let step = nominal_step(self.fps);
         let time = if self.frames == 0 || timestamp_us > open.time { timestamp_us } else { open.time + step };
         if let Some(muxer) = &mut open.muxer
             && muxer.collected_since().is_some_and(|since| time - since >= FRAGMENT_US)
@@ -111,8 +92,7 @@ impl VideoWriter {
             return Err(MediaError::write(&self.path, error));
         }
         self.yuv.convert(canvas);
-        let failed =
-            |reason| MediaError::Coder { path: self.path.clone(), role: "encoder", reason };
+        let failed = |reason| MediaError::Coder { path: self.path.clone(), role: "encoder", reason };
         let stream = open
             .encoder
             .encode_at(&self.yuv, Timestamp::from_millis(time / 1000))
@@ -158,17 +138,14 @@ impl VideoWriter {
         if long > 3840 || short > 2160 {
             return Err(MediaError::VideoSize { path: self.path.clone(), width: size.0, height: size.1 });
         }
-        let fps = self.options.fps.clamp(1.0, 240.0);
-        // An eighth of a bit per pixel: drawings have sharp edges. At least what text needs to stay legible.
-        let pixels_per_second = f32::from(width) * f32::from(height) * fps;
-        let bitrate = self.options.bitrate.unwrap_or((pixels_per_second / 8.0).clamp(500_000.0, 60e6) as u32);
+        // Without rate control every frame has the same good quality (quantizer 26): there is no channel to fit, and
+        // no frame may be left out. A start every two seconds makes seeking quick.
         let config = EncoderConfig::new()
-            .bitrate(BitRate::from_bps(bitrate))
-            .max_frame_rate(FrameRate::from_hz(fps))
-            .rate_control_mode(RateControlMode::Bitrate)
+            .max_frame_rate(FrameRate::from_hz(self.fps))
+            .rate_control_mode(RateControlMode::Off)
             .skip_frames(false)
             .complexity(Complexity::Medium)
-            .intra_frame_period(IntraFramePeriod::from_num_frames((fps * 2.0).round() as u32))
+            .intra_frame_period(IntraFramePeriod::from_num_frames((self.fps * 2.0).round() as u32))
             .vui(VuiConfig::bt709());
         let encoder = Encoder::with_api_config(OpenH264API::from_source(), config).map_err(|error| {
             MediaError::Coder { path: self.path.clone(), role: "encoder", reason: error.to_string() }
@@ -188,7 +165,7 @@ impl VideoWriter {
     /// [`MediaError::DiskFull`], [`MediaError::Write`].
     pub fn flush(&mut self) -> Result<(), MediaError> {
         let Some(Open { muxer: Some(muxer), encoder, time, .. }) = &mut self.open else { return Ok(()) };
-        muxer.end_fragment(*time + nominal_step(self.options.fps)).map_err(|error| {
+        muxer.end_fragment(*time + nominal_step(self.fps)).map_err(|error| {
             encoder.force_intra_frame();
             MediaError::write(&self.path, error)
         })
@@ -205,7 +182,7 @@ impl VideoWriter {
     fn close(&mut self) -> Result<(), MediaError> {
         let Some(mut open) = self.open.take() else { return Ok(()) };
         let Some(mut muxer) = open.muxer.take() else { return Ok(()) };
-        let end = open.time + nominal_step(self.options.fps);
+        let end = open.time + nominal_step(self.fps);
         muxer.finish(end).map_err(|error| MediaError::write(&self.path, error))
     }
 }
@@ -219,7 +196,7 @@ impl Drop for VideoWriter {
 
 /// Microseconds from one frame to the next at a steady rate.
 fn nominal_step(fps: f32) -> u64 {
-    (1e6 / fps.clamp(0.001, 1000.0)).round() as u64
+    (1e6 / fps).round() as u64
 }
 
 fn without_start_code(unit: &[u8]) -> &[u8] {

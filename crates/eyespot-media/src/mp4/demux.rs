@@ -266,11 +266,8 @@ fn read_edits(elst: &[u8], movie: u32, media: u32, fragmented: bool) -> Option<V
     let mut edits = Vec::new();
     for _ in 0..count {
         let duration = fields.versioned(version)?;
-        let start = if version == 1 {
-            fields.u64()?.cast_signed()
-        } else {
-            i64::from(fields.u32()?.cast_signed())
-        };
+        let start =
+            if version == 1 { fields.u64()?.cast_signed() } else { i64::from(fields.u32()?.cast_signed()) };
         fields.u32()?;
         let scaled = u128::from(duration) * u128::from(media) / u128::from(movie);
         let duration = i64::try_from(scaled).ok()?;
@@ -299,7 +296,9 @@ impl VideoTrack {
                 // A cut may fall into a frame. Players leave that frame out and start with the next one.
                 let first = inside().map(|(_, sample)| sample.cts).min().filter(|_| shown.is_empty());
                 let zero = first.unwrap_or(start);
-                shown.extend(inside().map(|(index, sample)| (index, (sample.cts - zero).saturating_add(clock))));
+                shown.extend(
+                    inside().map(|(index, sample)| (index, (sample.cts - zero).saturating_add(clock))),
+                );
             }
             clock = clock.saturating_add(length);
         }

@@ -123,7 +123,8 @@ impl Fragments {
             at = base.checked_add_signed(i64::from(fields.u32()?.cast_signed()))?;
         }
         let first_flags = if flags & 0x4 != 0 { Some(fields.u32()?) } else { None };
-        let mut optional = |bit: u32, default: u32| if flags & bit != 0 { fields.u32() } else { Some(default) };
+        let mut optional =
+            |bit: u32, default: u32| if flags & bit != 0 { fields.u32() } else { Some(default) };
         for index in 0..count {
             let duration = optional(0x100, defaults.duration)?;
             let size = optional(0x200, defaults.size)?;

@@ -7,6 +7,6 @@ mod mux;
 mod samples;
 
 pub(crate) use demux::{Mp4Error, Shown, VideoTrack, read};
-pub(crate) use mux::{Muxer, Stream};
 #[cfg(test)]
 pub(crate) use mux::Storage;
+pub(crate) use mux::{Muxer, Stream};

@@ -257,7 +257,8 @@ impl<W: Storage> Muxer<W> {
             b.words(&[0, 1]);
             b.nest(b"avc1", |b| self.sample_entry(b));
         });
-        let (entries, chunks) = if complete { (&self.entries[..], &self.chunks[..]) } else { (&[][..], &[][..]) };
+        let (entries, chunks) =
+            if complete { (&self.entries[..], &self.chunks[..]) } else { (&[][..], &[][..]) };
         b.nest(b"stts", |b| b.runs(durations(entries, self.end)));
         if complete {
             b.nest(b"stss", |b| {

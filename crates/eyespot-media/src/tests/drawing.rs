@@ -62,8 +62,8 @@ fn masks_angles_keypoints_and_tags_leave_their_marks() {
     let filled = DrawOptions { fill_rectangles: true, opacity: 1.0, ..options() };
     draw(&mut canvas, one(turned).view(), &LABELS, &[], &filled);
     let area = count(&canvas, color_of(1)) as f32;
-    // 800 square pixels and half of a border of 120 pixels' length.
-    assert!((area - 920.0).abs() < 60.0, "{area}");
+    // 800 square pixels, and up to half of a border of 120 pixels' length: its smooth edge has mixed colours.
+    assert!((790.0..=920.0).contains(&area), "{area}");
     let pixel = |x: usize, y: usize| canvas.pixels()[y * 200 + x];
     // Clockwise on screen: the right end points down.
     assert_ne!(pixel(112, 62), [0; 3]);

@@ -184,7 +184,10 @@ fn png_header(width: u32, height: u32) -> Vec<u8> {
     chunk.extend_from_slice(&height.to_be_bytes());
     chunk.extend_from_slice(&[8, 2, 0, 0, 0]);
     let crc = chunk.iter().fold(u32::MAX, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
+        (0..8).fold(
+            crc ^ u32::from(byte),
+            |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 },
+        )
     });
     let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0d".to_vec();
     bytes.extend_from_slice(&chunk);
@@ -224,7 +227,8 @@ fn the_longest_sides_work() {
 #[test]
 fn cut_images_are_errors() {
     let folder = tempfile::tempdir().unwrap();
-    let whole = RgbImage::from_fn(160, 120, |x, y| Rgb([(x * 7 + y * 3) as u8, (x ^ y) as u8, (x * y) as u8]));
+    let whole =
+        RgbImage::from_fn(160, 120, |x, y| Rgb([(x * 7 + y * 3) as u8, (x ^ y) as u8, (x * y) as u8]));
     for extension in ["jpg", "png", "bmp", "webp", "qoi", "tif", "tga", "ppm"] {
         let path = folder.path().join(format!("cut.{extension}"));
         whole.save(&path).unwrap();
@@ -239,7 +243,9 @@ fn cut_images_are_errors() {
 
 #[test]
 fn photos_of_the_test_data_are_read() {
-    for (name, size) in [("images/bus.jpg", (810, 1080)), ("images/street.png", (0, 0)), ("images/squat.bmp", (0, 0))] {
+    for (name, size) in
+        [("images/bus.jpg", (810, 1080)), ("images/street.png", (0, 0)), ("images/squat.bmp", (0, 0))]
+    {
         let Some(path) = data(name) else { continue };
         let expected = image::open(&path).unwrap().into_rgb8();
         let mut source = open_one(&path).unwrap();

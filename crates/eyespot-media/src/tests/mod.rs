@@ -12,8 +12,10 @@ use eyespot_core::{Angle, BBox, ClassId, Detection, TrackId};
 
 /// A file of the test data; `None`, said loudly, where it is not there.
 pub(crate) fn data(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("EYESPOT_DATA")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")), PathBuf::from);
+    let root = std::env::var_os("EYESPOT_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
+        PathBuf::from,
+    );
     let path = root.join(name);
     if path.exists() {
         return Some(path);

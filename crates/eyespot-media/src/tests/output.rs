@@ -13,7 +13,7 @@ use super::{data, detection, has_ffmpeg, output};
 use crate::mp4::{self, Muxer, Storage, Stream};
 use crate::{
     Annotator, Canvas, DrawOptions, ImageOptions, ImageSink, ImageSource, JsonLines, MediaError, SourceNames,
-    VideoOptions, VideoSink, VideoSource, VideoWriter, VideoWriterOptions, save_image,
+    VideoOptions, VideoSink, VideoSource, VideoWriter, save_image,
 };
 
 /// A gradient with a bright square that moves.
@@ -68,7 +68,7 @@ fn a_video_comes_back_as_it_was_written() {
         ("one.mp4", (64, 64), vec![0]),
     ] {
         let path = folder.path().join(name);
-        let mut writer = VideoWriter::create(&path, None, VideoWriterOptions { fps: 25.0, bitrate: None }).unwrap();
+        let mut writer = VideoWriter::create(&path, None, 25.0).unwrap();
         for (step, &time) in times.iter().enumerate() {
             writer.write(&picture(size.0, size.1, step as u16), time).unwrap();
         }
@@ -82,12 +82,15 @@ fn a_video_comes_back_as_it_was_written() {
             assert_eq!(frame.info.timestamp_us, time, "{name} {step}");
             let part = frame.image.crop(0, 0, size.0, size.1).unwrap();
             let quality = psnr(&picture(size.0, size.1, step as u16), &part);
-            assert!(quality > 27.0, "{name} {step}: {quality:.1} dB");
+            // Four by four pixels of chroma can't show a gradient of five.
+            let enough = if size.0 < 16 { 18.0 } else { 27.0 };
+            assert!(quality > enough, "{name} {step}: {quality:.1} dB");
         }
         assert!(source.next_frame().unwrap().is_none());
         if has_ffmpeg() {
             plays(&path);
-            let text = ffprobe(&path, "stream=nb_frames,nb_read_frames,start_time,color_space:format=duration");
+            let text =
+                ffprobe(&path, "stream=nb_frames,nb_read_frames,start_time,color_space:format=duration");
             let count = times.len();
             assert!(text.contains(&format!("nb_frames={count}\n")), "{text}");
             assert!(text.contains(&format!("nb_read_frames={count}\n")), "{text}");
@@ -104,7 +107,7 @@ fn a_video_comes_back_as_it_was_written() {
 fn an_unfinished_video_plays_up_to_its_last_fragment() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("crash.mp4");
-    let mut writer = VideoWriter::create(&path, None, VideoWriterOptions { fps: 10.0, bitrate: None }).unwrap();
+    let mut writer = VideoWriter::create(&path, None, 10.0).unwrap();
     for step in 0..35 {
         writer.write(&picture(64, 48, step), u64::from(step) * 100_000).unwrap();
     }
@@ -116,7 +119,7 @@ fn an_unfinished_video_plays_up_to_its_last_fragment() {
 
     let mut last = 0;
     let cut = folder.path().join("cut.mp4");
-    for len in (0..=bytes.len()).step_by(bytes.len() / 50) {
+    for len in (0..bytes.len()).step_by(bytes.len() / 50).chain([bytes.len()]) {
         fs::write(&cut, &bytes[..len]).unwrap();
         let Ok(mut source) = VideoSource::open(&cut, VideoOptions::default()) else { continue };
         let mut count = 0;
@@ -216,13 +219,16 @@ fn images_are_written_whole_and_never_over_the_input() {
         let error = save_image(&Canvas::new(8, 8), &same, Some(&path)).unwrap_err();
         assert!(matches!(error, MediaError::WouldOverwrite { .. }));
         assert!(fs::read(&path).unwrap() == before);
-        let error = VideoWriter::create(&same, Some(&path), VideoWriterOptions::default()).unwrap_err();
+        let error = VideoWriter::create(&same, Some(&path), 30.0).unwrap_err();
         assert!(matches!(error, MediaError::WouldOverwrite { .. }));
     }
     let at = |name: &str| folder.path().join(name);
     assert!(matches!(save_image(&canvas, at("out.webp"), None), Err(MediaError::OutputFormat { .. })));
     assert!(matches!(save_image(&canvas, at("gone/out.png"), None), Err(MediaError::Write { .. })));
-    assert!(matches!(save_image(&Canvas::default(), at("empty.png"), None), Err(MediaError::BrokenImage { .. })));
+    assert!(matches!(
+        save_image(&Canvas::default(), at("empty.png"), None),
+        Err(MediaError::BrokenImage { .. })
+    ));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "no half files stay behind");
 }
 
@@ -230,7 +236,7 @@ fn images_are_written_whole_and_never_over_the_input() {
 fn a_video_refuses_what_does_not_fit_and_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("video.mp4");
-    let mut writer = VideoWriter::create(&path, None, VideoWriterOptions::default()).unwrap();
+    let mut writer = VideoWriter::create(&path, None, 30.0).unwrap();
     let error = writer.write(&Canvas::new(4000, 2200), 0).unwrap_err();
     assert!(matches!(error, MediaError::VideoSize { .. }), "{error}");
     writer.write(&picture(32, 32, 0), 0).unwrap();
@@ -310,22 +316,29 @@ fn sinks_draw_and_name_their_files() {
     let directory = folder.path().join("results");
     let mut images = ImageSink::create(&directory, annotator.clone(), names).unwrap();
     let path = folder.path().join("video.mp4");
-    let writer = VideoWriter::create(&path, None, VideoWriterOptions::default()).unwrap();
+    let writer = VideoWriter::create(&path, None, 30.0).unwrap();
     let mut video = VideoSink::new(writer, annotator);
 
     let storage = predictions();
     let picture = picture(64, 48, 0);
     for (index, source) in [(0, 0), (1, 0), (2, 0), (7, 1)] {
-        let info =
-            FrameInfo { index, timestamp_us: index * 50_000, source: SourceId(source), width: 64, height: 48 };
+        let info = FrameInfo {
+            index,
+            timestamp_us: index * 50_000,
+            source: SourceId(source),
+            width: 64,
+            height: 48,
+        };
         let record = Record { info, image: picture.view(), predictions: storage.view() };
         images.write(&record).unwrap();
         video.write(&record).unwrap();
     }
     video.flush().unwrap();
     video.finish().unwrap();
-    let mut written: Vec<_> =
-        fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut written: Vec<_> = fs::read_dir(&directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     written.sort();
     assert_eq!(written, ["c.jpg", "clip_000007.jpg", "one-2.png", "one.png"]);
     let mut source = VideoSource::open(&path, VideoOptions::default()).unwrap();
@@ -341,7 +354,7 @@ fn a_real_clip_survives_being_written() {
     let path = folder.path().join("copy.mp4");
     let options = VideoOptions { num_frames: Some(20), ..VideoOptions::default() };
     let mut source = VideoSource::open(&clip, options).unwrap();
-    let mut writer = VideoWriter::create(&path, Some(&clip), VideoWriterOptions::default()).unwrap();
+    let mut writer = VideoWriter::create(&path, Some(&clip), 30.0).unwrap();
     let mut frames = Vec::new();
     while let Some(frame) = source.next_frame().unwrap() {
         let canvas = Canvas::from_view(&frame.image);

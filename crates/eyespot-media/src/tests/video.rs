@@ -168,8 +168,14 @@ fn timestamps_agree_with_ffprobe() {
         ("cut.mp4", &["-ss", "0.95", "-i", input, "-c", "copy"]),
         ("late.mp4", &["-itsoffset", "1.5", "-i", input, "-c", "copy"]),
         ("fragments.mp4", &["-i", input, "-c", "copy", "-movflags", "frag_keyframe+empty_moov"]),
-        ("default_base.mp4", &["-i", input, "-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof"]),
-        ("variable.mp4", &["-i", input, "-vf", "select='not(eq(mod(n,5),2))'", "-vsync", "vfr", "-c:v", "libx264"]),
+        (
+            "default_base.mp4",
+            &["-i", input, "-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof"],
+        ),
+        (
+            "variable.mp4",
+            &["-i", input, "-vf", "select='not(eq(mod(n,5),2))'", "-vsync", "vfr", "-c:v", "libx264"],
+        ),
     ];
     for (name, arguments) in variants {
         let video = folder.path().join(name);
@@ -181,7 +187,10 @@ fn timestamps_agree_with_ffprobe() {
         let times: Vec<_> = read_all(&mut source).iter().map(|(_, time, _)| *time as f64 / 1e6).collect();
         let expected = reference_times(&video);
         assert_eq!(times.len(), expected.len(), "{name}: {times:?} {expected:?}");
-        assert!(times.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 2e-6), "{name}: {times:?} {expected:?}");
+        assert!(
+            times.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 2e-6),
+            "{name}: {times:?} {expected:?}"
+        );
     }
 }
 
@@ -213,7 +222,10 @@ fn colour_comes_from_the_stream() {
 fn other_codecs_are_named() {
     if let Some(video) = data("videos/mpeg4part2_1920x1080_8frames.mp4") {
         let error = VideoSource::open(video, VideoOptions::default()).unwrap_err();
-        assert!(matches!(&error, MediaError::Codec { codec, .. } if codec == "MPEG-4 Part 2 video"), "{error}");
+        assert!(
+            matches!(&error, MediaError::Codec { codec, .. } if codec == "MPEG-4 Part 2 video"),
+            "{error}"
+        );
         assert_eq!(error.kind(), ErrorKind::Unsupported);
     }
     if !has_ffmpeg() {

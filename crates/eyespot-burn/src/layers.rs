@@ -75,7 +75,7 @@ fn fast_sigmoid(x: f32) -> f32 {
     let exp = p * r * r + r + 1.0;
     let exp = f32::from_bits(exp.to_bits().wrapping_add(shifted.to_bits() << 23));
     // The last term is 0, or NaN for NaN.
-    1.0 / (1.0 + exp) + (x - x)
+    1.0 / (1.0 + exp) + x * 0.0
 }
 
 #[cfg(test)]

@@ -78,7 +78,13 @@ pub trait BatchOutput {
     fn output(&mut self, index: usize) -> PredictionsMut<'_>;
 }
 
-impl<S: crate::PredictionsStorage> BatchOutput for [S] {
+impl<S: crate::PredictionsStorage> BatchOutput for &mut [S] {
+    fn output(&mut self, index: usize) -> PredictionsMut<'_> {
+        self[index].view_mut()
+    }
+}
+
+impl<S: crate::PredictionsStorage, const N: usize> BatchOutput for [S; N] {
     fn output(&mut self, index: usize) -> PredictionsMut<'_> {
         self[index].view_mut()
     }
@@ -145,5 +151,52 @@ impl<P: Predictor + ?Sized> Predictor for &mut P {
         out: &mut dyn BatchOutput,
     ) -> Result<(), Self::Error> {
         (**self).predict_batch(frames, options, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::convert::Infallible;
+
+    use super::*;
+    use crate::{BBox, Detection, ImageView, PixelFormat, Predictions, PredictionsStorage};
+
+    /// Finds a box as wide as the frame.
+    struct Whole;
+
+    impl ErrorType for Whole {
+        type Error = Infallible;
+    }
+
+    impl Predictor for Whole {
+        fn spec(&self) -> ModelSpec<'_> {
+            ModelSpec::boxes("whole", None, &["frame"])
+        }
+        fn predict(
+            &mut self,
+            frame: &Frame<'_>,
+            _: &PredictOptions<'_>,
+            mut out: PredictionsMut<'_>,
+        ) -> Result<(), Infallible> {
+            let bbox = BBox::new(0.0, 0.0, f32::from(frame.image.width()), 1.0);
+            out.push(Detection::new(bbox, 1.0, ClassId(0)));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_batch_goes_to_an_array_or_a_slice() {
+        let data = [0; 8];
+        let frames =
+            [2, 3].map(|width| Frame::still(ImageView::packed(&data, width, 1, PixelFormat::Gray8).unwrap()));
+        let widths = |results: &[Predictions<1>]| {
+            results.iter().map(|one| one.view().detections()[0].bbox.x2).collect::<std::vec::Vec<_>>()
+        };
+        let mut results = [Predictions::<1>::new(), Predictions::new()];
+        Whole.predict_batch(&frames, &PredictOptions::new(), &mut results).unwrap();
+        assert_eq!(widths(&results), [2.0, 3.0]);
+        let mut results = [Predictions::<1>::new(), Predictions::new()];
+        Whole.predict_batch(&frames, &PredictOptions::new(), &mut &mut results[..]).unwrap();
+        assert_eq!(widths(&results), [2.0, 3.0]);
     }
 }

@@ -1,4 +1,4 @@
-//! CSPDarknet.
+//! The backbone of YOLOX, a Darknet of cross-stage partial layers.
 
 use burn::module::Module;
 use burn::tensor::Tensor;

@@ -5,7 +5,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::Tensor;
 use eyespot_burn::{Conv, Loader, Norm, WeightError, concat, max_pool, silu};
 
-/// A convolution, its normalisation folded, and SiLU.
+/// A convolution, its normalisation folded, and the activation `x * sigmoid(x)`.
 #[derive(Module, Debug)]
 pub(crate) struct ConvSilu {
     conv: Conv2d,

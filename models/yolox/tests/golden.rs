@@ -1,5 +1,7 @@
 //! Parity with ONNX Runtime on the published weights of YOLOX-nano.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use std::path::Path;

@@ -1,5 +1,5 @@
 //! Reading of test data.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, clippy::unwrap_used, reason = "tests, of which each uses a part")]
 
 use std::path::{Path, PathBuf};
 
@@ -36,4 +36,18 @@ pub(crate) fn npy_u8(path: &Path) -> (Vec<usize>, Vec<u8>) {
 pub(crate) fn npy_f32(path: &Path) -> (Vec<usize>, Vec<f32>) {
     let (shape, bytes) = npy(path, "<f4");
     (shape, bytes.chunks_exact(4).map(|value| f32::from_le_bytes(value.try_into().unwrap())).collect())
+}
+
+/// A file of named tensors: the length of a JSON header, the header, the values.
+pub(crate) fn safetensors(tensors: &[(String, Vec<usize>, Vec<f32>)]) -> Vec<u8> {
+    let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+    for (name, shape, values) in tensors {
+        let start = data.len();
+        data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        let entry =
+            serde_json::json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, data.len()] });
+        header.insert(name.clone(), entry);
+    }
+    let header = serde_json::Value::from(header).to_string();
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat()
 }

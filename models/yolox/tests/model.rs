@@ -1,0 +1,251 @@
+//! The six variants, files of weights, batches and input sizes.
+#![cfg(feature = "flex")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use eyespot_burn::{BurnError, BurnModel, BurnPredictor, DeviceChoice, Loader, WeightError};
+use eyespot_core::{
+    Frame, ImageView, InputSize, PixelFormat, PredictOptions, Predictions, PredictionsBuf,
+    PredictionsStorage, Predictor,
+};
+use tempfile::TempDir;
+use yolox::{COCO, MANIFEST, Variant, Yolox};
+
+/// A model of noise.
+fn synthetic(variant: Variant, classes: usize) -> Yolox {
+    Yolox::build(variant.config(), &mut Loader::synthetic(1, classes, &Device::flex())).unwrap()
+}
+
+/// A picture of gradients.
+fn picture(width: u16, height: u16) -> Vec<u8> {
+    let pixel = |x: u16, y: u16| [(x * 3) as u8, (y * 5) as u8, (x + y) as u8];
+    (0..height).flat_map(|y| (0..width).flat_map(move |x| pixel(x, y))).collect()
+}
+
+fn view(data: &[u8], width: u16, height: u16) -> Frame<'_> {
+    Frame::still(ImageView::packed(data, width, height, PixelFormat::Rgb8).unwrap())
+}
+
+#[test]
+fn the_variants_have_their_published_size() {
+    let published = [910_000, 5_060_000, 8_970_000, 25_300_000, 54_200_000, 99_100_000u64];
+    for (variant, published) in Variant::ALL.into_iter().zip(published) {
+        let mut loader = Loader::synthetic(1, 80, &Device::flex());
+        let model = Yolox::build(variant.config(), &mut loader).unwrap();
+        // They are published with three digits, nano with two.
+        let difference = loader.parameters().abs_diff(published) as f64 / published as f64;
+        assert!(difference < 6e-3, "{variant:?} has {} parameters", loader.parameters());
+        let input = Tensor::zeros([1, 3, 64, 96], &Device::flex());
+        let [output] = model.forward(input).try_into().unwrap();
+        assert_eq!(output.dims(), [1, 12 * 8 + 6 * 4 + 3 * 2, 85], "{variant:?}");
+        assert!(output.into_data().try_into_vec::<f32>().unwrap().iter().all(|value| value.is_finite()));
+        assert_eq!((model.variant(), model.spec().name), (variant, variant.name()));
+        assert_eq!(variant.name().parse(), Ok(variant));
+    }
+    assert_eq!("tiny".parse(), Ok(Variant::Tiny));
+    assert!("yolox/yolox-xxl".parse::<Variant>().is_err());
+}
+
+#[test]
+fn a_batch_equals_single_frames() {
+    let mut predictor = BurnPredictor::new(synthetic(Variant::Nano, 80), DeviceChoice::Cpu.open().unwrap())
+        .unwrap()
+        .with_input_size(InputSize::new(96, 64))
+        .unwrap();
+    assert_eq!(predictor.spec().input, Some(InputSize::new(96, 64)));
+    let (wide, tall) = (picture(200, 100), picture(50, 120));
+    let frames = [view(&wide, 200, 100), view(&tall, 50, 120)];
+    let options = PredictOptions::new().with_conf(0.0).unwrap();
+    let mut batch = [PredictionsBuf::new(50, 0, 0), PredictionsBuf::new(50, 0, 0)];
+    predictor.predict_batch(&frames, &options, &mut batch).unwrap();
+    let timings = predictor.timings();
+    assert!(timings.forward > timings.letterbox && !timings.decode.is_zero());
+    for (frame, batched) in frames.iter().zip(&batch) {
+        let mut single = PredictionsBuf::new(50, 0, 0);
+        predictor.predict(frame, &options, single.view_mut()).unwrap();
+        assert!(!single.view().is_empty());
+        assert_eq!(single.view().losses(), batched.view().losses());
+        for (a, b) in single.view().detections().iter().zip(batched.view().detections()) {
+            assert_eq!(a.class, b.class);
+            assert!((a.score - b.score).abs() < 1e-5);
+            let near = a.bbox.xyxy().into_iter().zip(b.bbox.xyxy()).all(|(a, b)| (a - b).abs() < 1e-2);
+            assert!(near, "{a:?} {b:?}");
+        }
+    }
+    predictor.predict_batch(&[], &options, &mut batch).unwrap();
+}
+
+#[test]
+fn losses_are_counted() {
+    let predictor = |candidates| {
+        BurnPredictor::new(synthetic(Variant::Nano, 80), DeviceChoice::Cpu.open().unwrap())
+            .unwrap()
+            .with_input_size(InputSize::square(64))
+            .unwrap()
+            .with_candidates(candidates)
+    };
+    // On a black image noise stays small.
+    let data = [0; 64 * 64 * 3];
+    let options = PredictOptions::new().with_conf(0.0).unwrap().with_iou(1.0).unwrap();
+    let mut all = Predictions::<84>::new();
+    predictor(84).predict(&view(&data, 64, 64), &options, all.view_mut()).unwrap();
+    // What lies outside the image is dropped, what is non-finite or empty is counted.
+    let (found, invalid) = (all.view().len() as u32, all.view().losses().invalid);
+    assert!(found > 10);
+    let mut few = Predictions::<84>::new();
+    predictor(10).predict(&view(&data, 64, 64), &options, few.view_mut()).unwrap();
+    assert!(few.view().len() <= 10);
+    assert_eq!(few.view().losses().invalid, invalid);
+    assert_eq!(few.view().losses().detections, 84 - invalid - 10);
+}
+
+#[test]
+fn input_sizes_are_multiples_of_32() {
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let model = synthetic(Variant::Nano, 80);
+    for (width, height) in [(400, 416), (416, 0), (0, 0), (16, 32), (8224, 32), (u16::MAX, 32)] {
+        let size = InputSize::new(width, height);
+        let predictor = BurnPredictor::new(model.clone(), device.clone()).unwrap();
+        let error = predictor.with_input_size(size).unwrap_err();
+        assert_eq!(error, BurnError::InputSize { size, multiple: 32, limit: 8192 });
+    }
+}
+
+#[test]
+fn labels_follow_the_classes() {
+    assert_eq!(synthetic(Variant::Nano, 80).spec().labels, COCO);
+    let three = synthetic(Variant::Nano, 3);
+    assert_eq!(three.spec().labels, ["class 0", "class 1", "class 2"]);
+    assert!(three.clone().with_labels(&["cat"]).is_err());
+    assert_eq!(three.with_labels(&["a", "b", "c"]).unwrap().spec().labels, ["a", "b", "c"]);
+}
+
+#[test]
+fn a_saved_model_gives_the_same_output() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("three.bpk");
+    let device = Device::flex();
+    for variant in [Variant::Nano, Variant::Tiny] {
+        let mut loader = Loader::synthetic(5, 3, &device).recording();
+        let model = Yolox::build(variant.config(), &mut loader).unwrap();
+        loader.save(&path).unwrap();
+        let loaded = Yolox::load(&path, &device).unwrap();
+        assert_eq!((loaded.variant(), loaded.spec().labels.len()), (variant, 3));
+        let input =
+            Tensor::<4>::random([1, 3, 64, 64], burn::tensor::Distribution::Uniform(0.0, 255.0), &device);
+        let run = |model: &Yolox| model.forward(input.clone()).remove(0).into_data().try_into_vec::<f32>();
+        assert_eq!(run(&model).unwrap(), run(&loaded).unwrap());
+    }
+}
+
+/// The published weights with a normalisation behind each convolution again, under the names of the published
+/// checkpoint.
+#[test]
+fn unfolded_weights_give_the_output_of_the_reference() {
+    let Some(data) = common::data() else { return };
+    let (device, folder) = (Device::flex(), TempDir::new().unwrap());
+    let saved = folder.path().join("nano.bpk");
+    Yolox::convert(data.join("models/yolox_nano.onnx"), &saved, &device).unwrap();
+    let mut folded = eyespot_burn::Weights::open(&saved).unwrap();
+    let names: Vec<(String, Vec<usize>)> =
+        folded.shapes().map(|(name, shape)| (name.to_owned(), shape.to_vec())).collect();
+    let mut tensors = Vec::new();
+    for (name, shape) in names {
+        let (_, mut values) = folded.take(&name, &shape).unwrap();
+        let channels = shape[0];
+        // Any norm will do; this one differs from channel to channel.
+        let gamma: Vec<f32> = (0..channels).map(|channel| 0.5 + (channel % 7) as f32 * 0.25).collect();
+        let variance: Vec<f32> = (0..channels).map(|channel| 0.1 + (channel % 5) as f32).collect();
+        let mean: Vec<f32> = (0..channels).map(|channel| (channel % 3) as f32 - 1.0).collect();
+        let scale = |channel: usize| gamma[channel] / (variance[channel] + 1e-3).sqrt();
+        match name.strip_suffix(".conv.weight") {
+            Some(layer) => {
+                let kernel = values.len() / channels;
+                for (at, value) in values.iter_mut().enumerate() {
+                    *value /= scale(at / kernel);
+                }
+                for (part, values) in
+                    [("weight", &gamma), ("running_var", &variance), ("running_mean", &mean)]
+                {
+                    tensors.push((format!("{layer}.bn.{part}"), vec![channels], values.clone()));
+                }
+                tensors.push((name, shape, values));
+            }
+            None => match name.strip_suffix(".conv.bias") {
+                Some(layer) => {
+                    for (channel, value) in values.iter_mut().enumerate() {
+                        *value += mean[channel] * scale(channel);
+                    }
+                    tensors.push((format!("{layer}.bn.bias"), shape, values));
+                }
+                None => tensors.push((name, shape, values)),
+            },
+        }
+    }
+    // Names of the published checkpoint, one of each kind.
+    for name in [
+        "backbone.backbone.stem.conv.bn.running_mean",
+        "backbone.backbone.dark2.0.dconv.conv.weight",
+        "backbone.backbone.dark3.1.m.2.conv2.pconv.conv.weight",
+        "backbone.backbone.dark5.1.conv1.conv.weight",
+        "backbone.C3_p4.m.0.conv1.bn.running_var",
+        "backbone.bu_conv2.dconv.bn.weight",
+        "backbone.lateral_conv0.conv.weight",
+        "head.reg_convs.0.0.dconv.bn.running_var",
+        "head.cls_preds.2.bias",
+    ] {
+        assert!(tensors.iter().any(|(other, ..)| other == name), "{name}");
+    }
+    let path = folder.path().join("nano.safetensors");
+    std::fs::write(&path, common::safetensors(&tensors)).unwrap();
+    let model = Yolox::load(&path, &device).unwrap();
+    let (shape, input) = common::npy_u8(&data.join("golden/yolox_nano_bus.jpg.input_u8.npy"));
+    let (_, expected) = common::npy_f32(&data.join("golden/yolox_nano_bus.jpg.output_raw_f32.npy"));
+    let shape: [usize; 4] = shape.try_into().unwrap();
+    let input = TensorData::new(input.into_iter().map(f32::from).collect::<Vec<_>>(), shape);
+    let output = model.forward(Tensor::from_data(input, &device)).remove(0);
+    let output = output.into_data().try_into_vec::<f32>().unwrap();
+    let error = output.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(output.len() == expected.len() && error < 2e-3, "{error}");
+}
+
+#[test]
+fn weights_of_other_models_are_refused() {
+    let Some(data) = common::data() else { return };
+    let device = Device::flex();
+    for file in ["fastestdet.pth", "fastestdet_352.onnx", "nanodet_m_320.onnx", "rtmdet_nano_person.onnx"] {
+        let error = Yolox::load(data.join("models").join(file), &device).unwrap_err();
+        let typed = matches!(error, WeightError::Missing { .. } | WeightError::Shape { .. });
+        assert!(typed, "{file}: {error}");
+    }
+    let error = Yolox::load(data.join("images/dog.jpg"), &device).unwrap_err();
+    assert!(matches!(error, WeightError::UnknownFormat { .. }), "{error}");
+    // Cut in the middle.
+    let folder = TempDir::new().unwrap();
+    for file in ["yolox_nano.onnx", "fastestdet.pth"] {
+        let bytes = std::fs::read(data.join("models").join(file)).unwrap();
+        let path = folder.path().join(file);
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        let error = Yolox::load(&path, &device).unwrap_err();
+        assert!(matches!(error, WeightError::Malformed { .. }), "{file}: {error}");
+    }
+}
+
+#[test]
+fn the_manifest_lists_the_variants() {
+    let manifest: serde_json::Value = serde_json::from_str(MANIFEST).unwrap();
+    assert_eq!(
+        (manifest["family"].as_str(), manifest["licence"].as_str()),
+        (Some("yolox"), Some("Apache-2.0"))
+    );
+    let models = manifest["models"].as_array().unwrap();
+    assert_eq!(models.len(), Variant::ALL.len());
+    for (model, variant) in models.iter().zip(Variant::ALL) {
+        assert_eq!(model["name"], variant.name());
+        assert!(model["url"].as_str().unwrap().ends_with(model["file"].as_str().unwrap()));
+        let InputSize { width, height } = variant.input();
+        assert_eq!(model["input"], serde_json::json!([width, height]));
+    }
+}

@@ -60,7 +60,7 @@ impl Stats for Blob {
 impl Blob {
     /// Was here once, and is gone: the outline is one of the background and not of the image.
     pub(crate) const fn is_ghost(&self) -> bool {
-        self.old_edges > 2 * self.edges
+        2 * self.old_edges > 3 * self.edges
     }
 
     /// `(c - 1) / (c + 1)` of the mean contrast `c` in thresholds: 0 at the threshold, 0.5 at three times, `0..=1`.
@@ -93,7 +93,7 @@ impl Blob {
     }
 
     /// Are they pieces of one object? They lie within `reach` cells of each other, one above the other or side by
-    /// side.
+    /// side, and fill a good part of the box around both.
     fn belongs_to(&self, other: &Self, reach: u16) -> bool {
         let (across, down) = self.gaps(other);
         let overlap = |low: u16, high: u16, other_low: u16, other_high: u16| {
@@ -102,7 +102,9 @@ impl Blob {
         };
         let stacked = overlap(self.left, self.right, other.left, other.right) && down <= reach;
         let abreast = overlap(self.top, self.bottom, other.top, other.bottom) && across <= reach / 2;
-        stacked || abreast
+        let width = u32::from(self.right.max(other.right) - self.left.min(other.left));
+        let height = u32::from(self.bottom.max(other.bottom) - self.top.min(other.top));
+        (stacked || abreast) && 5 * (self.area + other.area) >= 2 * width * height
     }
 }
 

@@ -36,13 +36,13 @@ impl Grid {
         self.width * self.height
     }
 
-    /// Mean grey level of each cell of a grid row. Of large cells only about four rows of pixels are read: enough to
-    /// average the noise away.
+    /// Mean grey level of each cell of a grid row. Of large cells only two or three rows of pixels are read: enough
+    /// to average the noise away.
     pub(crate) fn read_row(&self, image: &ImageView<'_>, row: usize, out: &mut [u8]) {
         let side = usize::from(self.side);
         let top = row * side;
         let bottom = (top + side).min(usize::from(self.view.1));
-        let rows = (top..bottom).step_by((side / 4).max(1));
+        let rows = (top..bottom).step_by((side / 2).max(1));
         let out = &mut out[..self.width];
         if side >= CHUNK {
             // A cell wider than the chunk: a view of a few columns of a huge image. One pixel stands for it.

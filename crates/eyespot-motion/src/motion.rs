@@ -93,7 +93,7 @@ impl MotionConfig {
 }
 
 /// Memory of a [`MotionPredictor`]: a grid of at most `W` x `H` cells and at most `N` objects. Two bytes per cell, about
-/// 20 per column and 110 per object; 160 x 120 takes 48 KB. Empty memory is all zeros, so a static one lies in `.bss`.
+/// 20 per column and 110 per object; 160 x 120 takes 45 KiB. Empty memory is all zeros, so a static one lies in `.bss`.
 #[derive(Debug, Clone)]
 pub struct MotionStorage<const W: usize, const H: usize, const N: usize = 64> {
     cells: [[u16; W]; H],
@@ -222,6 +222,15 @@ where
     }
 }
 
+/// Frames after which the cells know how much they vary.
+const FIRST_FRAMES: u32 = 30;
+
+/// The first frame shows objects, too: what they leave behind becomes background within this many seconds...
+const WARM_ABSORB: f32 = 1.5;
+
+/// ...during the first three seconds.
+const WARM_UP_US: u64 = 3_000_000;
+
 /// Smallest difference that counts in median distances of the whole view: four standard deviations of its noise.
 const NOISE: u8 = 6;
 
@@ -235,6 +244,8 @@ struct State {
     /// Frames that the background was learnt from.
     frames: u32,
     timestamp_us: u64,
+    /// Time of the first of them.
+    started_us: u64,
     /// Time that has not made the foreground a step older yet.
     since_step_us: u64,
     ghosts: [[u16; 4]; GHOSTS],
@@ -248,6 +259,7 @@ impl State {
             grid: Grid { view: (0, 0), side: 1, width: 0, height: 0 },
             frames: 0,
             timestamp_us: 0,
+            started_us: 0,
             since_step_us: 0,
             ghosts: [[0; 4]; GHOSTS],
             random: XorShift::SEED,
@@ -281,6 +293,8 @@ impl State {
             Light::Moved(_) => relight(memory.cells, &light.table()),
             Light::Cut => return self.start(&mut memory, frame),
         }
+        // Later the cells know their own spread, and a median that rises is an object, a shadow or a reflection.
+        let floor = if self.frames < FIRST_FRAMES { noise.saturating_mul(NOISE) } else { 0 };
         let mut blobs = Best { blobs: memory.blobs, len: 0, lost: 0 };
         let lost = Pass {
             image: &frame.image,
@@ -288,7 +302,7 @@ impl State {
             cells: memory.cells,
             stride: memory.columns,
             rows: Rows { level: memory.level, raw: memory.raw, clean: memory.clean, zone: memory.zone },
-            threshold: self.config.threshold.max(noise.saturating_mul(NOISE)),
+            threshold: self.config.threshold.max(floor),
             rates,
             ghosts: &self.ghosts,
             random: &mut self.random,
@@ -312,6 +326,7 @@ impl State {
         }
         self.frames = 1;
         self.timestamp_us = frame.info.timestamp_us;
+        self.started_us = frame.info.timestamp_us;
         self.since_step_us = 0;
         self.ghosts = [[0; 4]; GHOSTS];
     }
@@ -324,7 +339,10 @@ impl State {
         // At first a plain mean of all frames, then a running one.
         let weight = (elapsed / (elapsed + self.config.adapt_seconds)).max(1.0 / (self.frames as f32 + 1.0));
         let weight = if elapsed_us == 0 { 0.0 } else { weight };
-        let step_us = ((self.config.absorb_seconds * 1e6 / f32::from(OLD)) as u64).max(1);
+        let warming_up = timestamp_us.saturating_sub(self.started_us) < WARM_UP_US;
+        let absorb =
+            if warming_up { self.config.absorb_seconds.min(WARM_ABSORB) } else { self.config.absorb_seconds };
+        let step_us = ((absorb * 1e6 / f32::from(OLD)) as u64).max(1);
         let waited = self.since_step_us.saturating_add(elapsed_us);
         self.since_step_us = waited % step_us;
         Rates {

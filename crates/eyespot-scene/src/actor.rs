@@ -94,7 +94,11 @@ pub(crate) fn actor(config: &SceneConfig, slot: u8, frame: u64) -> Option<Actor>
     let reach = width + 1.3 * size;
     let x = -0.65 * size + reach * if rightwards { along } else { 1.0 - along };
     let facing = if rightwards { 1.0 } else { -1.0 };
-    let id = lap.wrapping_mul(u32::from(config.objects.max(1))).wrapping_add(u32::from(slot)).wrapping_add(1);
+    let id = lap
+        .wrapping_mul(u32::from(config.objects.max(1)))
+        .wrapping_add(u32::from(slot))
+        .wrapping_add(1)
+        .max(1);
     let figure = Figure { kind, foot: (x, ground * height), size, facing, phase, lift, color, second };
     Some(Actor { id, figure })
 }

@@ -12,6 +12,8 @@ use crate::track::Track;
 pub(crate) struct Stage {
     /// The detections that take part.
     pub(crate) level: Level,
+    /// Boxes must overlap by more than this IoU.
+    pub(crate) min_iou: f32,
     /// A pair must cost less.
     pub(crate) limit: f32,
     /// The overlap counts times the score of the detection.
@@ -20,6 +22,10 @@ pub(crate) struct Stage {
     pub(crate) height_iou: bool,
     /// What a change of the score by 1 costs.
     pub(crate) score_change: f32,
+    /// The weight of the direction of motion, where there is a history.
+    pub(crate) direction: f32,
+    /// The direction of motion is looked at over so many frames.
+    pub(crate) delta_t: u8,
     /// Track and detection must have the same class.
     pub(crate) same_class: bool,
 }
@@ -50,8 +56,7 @@ impl Memory<'_> {
         let offset = span.start;
         let candidates = &self.candidates[span];
         let tracks = &self.tracks[..self.head.tracks];
-        // With less overlap than this a pair costs too much, whatever the score.
-        let min_iou = 1.0 - stage.limit;
+        let min_iou = stage.min_iou;
         // A box that covers the track entirely and starts this many widths to the left reaches just this overlap.
         let reach = 1.0 / min_iou.max(1e-3) - 1.0;
         let mut used = 0usize;
@@ -74,7 +79,10 @@ impl Memory<'_> {
                     {
                         continue;
                     }
-                    let cost = stage.cost(track, &extent, candidate, intersection / union);
+                    let mut cost = stage.cost(track, &extent, candidate, intersection / union);
+                    if let Some(history) = self.histories.get(place) {
+                        cost -= stage.direction * history.consistency(candidate, stage.delta_t);
+                    }
                     if cost >= stage.limit {
                         continue;
                     }

@@ -7,9 +7,9 @@ use eyespot_core::{Detection, ErrorType, Frame, FrameInfo, TrackId, Tracker};
 
 use crate::assign::NONE;
 use crate::associate::Stage;
-use crate::candidate::{Candidate, Extent, Level, MAX_COORDINATE};
-use crate::config::{BotSortConfig, ClassPolicy, Clock, ConfigError};
-use crate::noise::Noise;
+use crate::candidate::{Candidate, Extent, Level};
+use crate::config::{BotSortConfig, BoxFilter, ClassPolicy, ConfigError};
+use crate::shape::{Noise, Shape};
 use crate::storage::{Memory, TrackLosses, TrackStorage};
 use crate::track::{Phase, Track, TrackInfo, Votes};
 use crate::{Affine, CameraMotion, NoMotion};
@@ -113,7 +113,7 @@ where
     }
 }
 
-fn is_reported(config: &BotSortConfig, track: &Track) -> bool {
+pub(crate) fn is_reported(config: &BotSortConfig, track: &Track) -> bool {
     let seen = match track.phase {
         Phase::Tracked => true,
         Phase::Unconfirmed => config.report_unconfirmed,
@@ -123,7 +123,7 @@ fn is_reported(config: &BotSortConfig, track: &Track) -> bool {
 }
 
 /// One frame.
-fn step(
+pub(crate) fn step(
     config: &BotSortConfig,
     mut memory: Memory<'_>,
     frame: &FrameInfo,
@@ -133,8 +133,8 @@ fn step(
     let margin = config.margin();
     let same_class = config.class_policy != ClassPolicy::Vote;
     let noise = Noise { position: config.std_weight_position, velocity: config.std_weight_velocity };
-    let first_frame = !memory.head.started;
-    let dt = memory.elapsed(config, frame);
+    let first_frame = memory.head.frames == 0;
+    let dt = memory.elapsed(frame, config.clock, config.fps, config.max_time_lost());
     memory.take_candidates(detections, margin, |score| level(config, score));
     memory.predict(dt, noise);
     memory.follow_camera(motion, config.original_oddities);
@@ -142,16 +142,20 @@ fn step(
 
     let first = Stage {
         level: Level::High,
+        min_iou: 1.0 - config.match_thresh,
         limit: config.match_thresh,
         fuse_score: config.fuse_score,
         height_iou: config.height_iou,
         score_change: config.score_change_weight,
+        direction: 0.0,
+        delta_t: 1,
         same_class,
     };
     memory.associate(&first, |track| matches!(track.phase, Phase::Tracked | Phase::Lost));
     memory.take_matches(detections, noise);
     let second = Stage {
         level: Level::Low,
+        min_iou: 1.0 - config.second_match_thresh,
         limit: config.second_match_thresh,
         fuse_score: false,
         score_change: 0.0,
@@ -164,7 +168,11 @@ fn step(
         Phase::Unconfirmed | Phase::Gone => false,
     });
     memory.take_matches(detections, noise);
-    let third = Stage { limit: config.unconfirmed_match_thresh, ..first };
+    let third = Stage {
+        min_iou: 1.0 - config.unconfirmed_match_thresh,
+        limit: config.unconfirmed_match_thresh,
+        ..first
+    };
     memory.associate(&third, |track| track.phase == Phase::Unconfirmed);
     memory.take_matches(detections, noise);
 
@@ -199,31 +207,13 @@ fn level(config: &BotSortConfig, score: f32) -> Level {
 }
 
 impl Memory<'_> {
-    /// Frames since the latest update. Forgets all tracks after a gap that none of them can outlive.
-    fn elapsed(&mut self, config: &BotSortConfig, frame: &FrameInfo) -> f32 {
-        let steps = match config.clock {
-            Clock::Index => frame.index.saturating_sub(self.head.index) as f32,
-            Clock::Timestamp => {
-                frame.timestamp_us.saturating_sub(self.head.timestamp_us) as f32 * 1e-6 * config.fps
-            }
-        };
-        let dt = if steps > 0.0 { steps } else { 1.0 };
-        if dt - 1.0 > config.max_time_lost() {
-            self.head.tracks = 0;
-        }
-        self.head.started = true;
-        self.head.index = frame.index;
-        self.head.timestamp_us = frame.timestamp_us;
-        dt
-    }
-
     /// Moves tracks on by `dt` frames. The unconfirmed ones stay where they were seen, for they have no velocity yet;
     /// the size of the lost ones stays.
     fn predict(&mut self, dt: f32, noise: Noise) {
         for track in self.live() {
             track.unseen += dt;
             if track.phase == Phase::Lost {
-                track.size.velocity = [0.0; 2];
+                track.hold_size();
             }
             if track.phase != Phase::Unconfirmed {
                 track.predict(dt, noise);
@@ -242,33 +232,7 @@ impl Memory<'_> {
         }
         let scale = motion.scale();
         for track in self.live() {
-            track.center.transform(motion.linear);
-            track.center.at[0] += motion.shift[0];
-            track.center.at[1] += motion.shift[1];
-            if turn_sizes {
-                track.size.transform(motion.linear);
-            } else {
-                track.size.scale(scale);
-            }
-        }
-    }
-
-    /// Computes the extent of each track's box and drops tracks that left the range of numbers.
-    fn outline(&mut self, margin: f32) {
-        let mut diverged = 0;
-        for track in self.live() {
-            if !track.bbox().xyxy().iter().all(|value| value.abs() <= 4.0 * MAX_COORDINATE) {
-                track.phase = Phase::Gone;
-                diverged += 1;
-            }
-        }
-        if diverged > 0 {
-            self.head.losses.diverged = self.head.losses.diverged.saturating_add(diverged);
-            self.compact();
-        }
-        let count = self.head.tracks;
-        for (track, extent) in self.tracks[..count].iter().zip(self.extents.iter_mut()) {
-            *extent = Extent::new(&track.bbox(), margin);
+            track.transform(motion, scale, turn_sizes);
         }
     }
 
@@ -317,6 +281,10 @@ impl Memory<'_> {
                     class: candidate.class,
                     votes: Votes::new(candidate.class, candidate.score),
                     detection: candidate.index,
+                    shape: match config.box_filter {
+                        BoxFilter::Sides => Shape::Sides,
+                        BoxFilter::Aspect => Shape::Aspect,
+                    },
                     phase: if confirmed { Phase::Tracked } else { Phase::Unconfirmed },
                     ..Track::ZERO
                 };
@@ -345,7 +313,7 @@ impl Track {
     }
 
     /// Notes a detection in this frame.
-    fn see(&mut self, candidate: &Candidate) {
+    pub(crate) fn see(&mut self, candidate: &Candidate) {
         self.age += self.unseen;
         self.unseen = 0.0;
         self.score = candidate.score;

@@ -16,6 +16,16 @@ pub enum ClassPolicy {
     Isolated,
 }
 
+/// What the Kalman filter knows about a box besides its centre.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BoxFilter {
+    /// Width and height, each with noise in proportion to itself, as in BoT-SORT.
+    #[default]
+    Sides,
+    /// Width over height, and height, with noise in proportion to the height, as in ByteTrack.
+    Aspect,
+}
+
 /// What tells how much time went by between two frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Clock {
@@ -54,8 +64,8 @@ pub struct BotSortConfig {
     /// Multiply the IoU by the score of the detection, so that better detections win. Not in the second stage.
     pub fuse_score: bool,
     /// Multiply the IoU by the overlap of the vertical extents (intersection over union in one dimension), in all
-    /// stages. People who pass one another seldom have the same height in the picture ("height-modulated IoU": Yang et al.,
-    /// "Hybrid-SORT", 2024).
+    /// stages. People who pass one another seldom have the same height in the picture ("height-modulated IoU": Yang
+    /// et al., "Hybrid-SORT", 2024).
     pub height_iou: bool,
     /// What a change of the score costs: this times the difference of the scores of detection and track, in the first
     /// and third stage. A person who gets covered loses score slowly (Yang et al., "Hybrid-SORT", 2024).
@@ -66,6 +76,8 @@ pub struct BotSortConfig {
     /// A detection that overlaps a track seen in this frame by more than this IoU does not start a track; 1 allows
     /// all.
     pub new_track_iou: f32,
+    /// What the filter knows about a box besides its centre.
+    pub box_filter: BoxFilter,
     /// Standard deviation of a box coordinate, as a part of the box's width or height: of a measurement, and of the
     /// change from frame to frame that the motion model does not explain.
     pub std_weight_position: f32,
@@ -108,6 +120,7 @@ impl BotSortConfig {
             score_change_weight: 0.0,
             second_match_lost: 0,
             new_track_iou: 1.0,
+            box_filter: BoxFilter::Sides,
             std_weight_position: 1.0 / 20.0,
             std_weight_velocity: 1.0 / 160.0,
             duplicate_iou: 0.85,

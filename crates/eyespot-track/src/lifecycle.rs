@@ -1,6 +1,9 @@
 //! Births and deaths of tracks in a table of fixed size.
 
-use crate::candidate::{Extent, place, sortable};
+use eyespot_core::FrameInfo;
+
+use crate::Clock;
+use crate::candidate::{Extent, MAX_COORDINATE, place, sortable};
 use crate::storage::Memory;
 use crate::track::{Phase, Track};
 
@@ -10,20 +13,57 @@ impl Memory<'_> {
         &mut self.tracks[..self.head.tracks]
     }
 
+    /// Frames since the latest update. Forgets all tracks after a gap that none of them can outlive.
+    pub(crate) fn elapsed(&mut self, frame: &FrameInfo, clock: Clock, fps: f32, max_time_lost: f32) -> f32 {
+        let steps = match clock {
+            Clock::Index => frame.index.saturating_sub(self.head.index) as f32,
+            Clock::Timestamp => frame.timestamp_us.saturating_sub(self.head.timestamp_us) as f32 * 1e-6 * fps,
+        };
+        let dt = if steps > 0.0 { steps } else { 1.0 };
+        if dt - 1.0 > max_time_lost {
+            self.head.tracks = 0;
+        }
+        self.head.frames = self.head.frames.saturating_add(1);
+        self.head.index = frame.index;
+        self.head.timestamp_us = frame.timestamp_us;
+        dt
+    }
+
+    /// Computes the extent of each track's box and drops tracks that left the range of numbers.
+    pub(crate) fn outline(&mut self, margin: f32) {
+        let mut diverged = 0;
+        for track in self.live() {
+            if !track.bbox().xyxy().iter().all(|value| value.abs() <= 4.0 * MAX_COORDINATE) {
+                track.phase = Phase::Gone;
+                diverged += 1;
+            }
+        }
+        if diverged > 0 {
+            self.head.losses.diverged = self.head.losses.diverged.saturating_add(diverged);
+            self.compact();
+        }
+        let count = self.head.tracks;
+        for (track, extent) in self.tracks[..count].iter().zip(self.extents.iter_mut()) {
+            *extent = Extent::new(&track.bbox(), margin);
+        }
+    }
+
     /// Starts a track. In a full table it takes the place of the track that was lost for the longest time, else that
-    /// of a worse one that started in the same frame, of which `born` is the first.
-    pub(crate) fn start(&mut self, mut track: Track, born: &mut usize) {
+    /// of a worse one that started in the same frame, of which `born` is the first. Returns its place.
+    pub(crate) fn start(&mut self, mut track: Track, born: &mut usize) -> Option<usize> {
         if self.head.tracks == self.tracks.len() && !self.make_room(&track, born) {
             self.head.losses.untracked = self.head.losses.untracked.saturating_add(1);
-            return;
+            return None;
         }
         // After four billion tracks there are no new ids: a reused one would be a lie.
-        let Some(id) = self.head.last_id.checked_add(1) else { return };
-        let Some(slot) = self.tracks.get_mut(self.head.tracks) else { return };
+        let id = self.head.last_id.checked_add(1)?;
+        let place = self.head.tracks;
+        let slot = self.tracks.get_mut(place)?;
         self.head.last_id = id;
         track.id = id;
         *slot = track;
         self.head.tracks += 1;
+        Some(place)
     }
 
     #[cold]
@@ -48,6 +88,9 @@ impl Memory<'_> {
 
     fn remove(&mut self, place: usize) {
         self.tracks.copy_within(place + 1..self.head.tracks, place);
+        if place < self.histories.len() {
+            self.histories.copy_within(place + 1..self.head.tracks, place);
+        }
         self.head.tracks -= 1;
     }
 
@@ -105,6 +148,9 @@ impl Memory<'_> {
             if track.phase != Phase::Gone && !track.duplicate {
                 if kept != place {
                     self.tracks[kept] = *track;
+                    if place < self.histories.len() {
+                        self.histories[kept] = self.histories[place];
+                    }
                 }
                 kept += 1;
             }

@@ -2,6 +2,7 @@
 
 use crate::assign::{Column, Edge, Row};
 use crate::candidate::{Candidate, Extent};
+use crate::history::History;
 use crate::track::Track;
 
 /// Pairs of overlapping boxes that there is room for, per track.
@@ -57,8 +58,8 @@ pub(crate) struct Head {
     /// Width of the widest candidate.
     pub(crate) widest: f32,
     pub(crate) last_id: u32,
-    /// A frame was seen; the next two are of the latest.
-    pub(crate) started: bool,
+    /// Frames so far; the next two are of the latest.
+    pub(crate) frames: u32,
     pub(crate) index: u64,
     pub(crate) timestamp_us: u64,
     pub(crate) losses: TrackLosses,
@@ -71,7 +72,7 @@ impl Head {
         candidates: 0,
         widest: 0.0,
         last_id: 0,
-        started: false,
+        frames: 0,
         index: 0,
         timestamp_us: 0,
         losses: TrackLosses {
@@ -129,6 +130,7 @@ impl<const TRACKS: usize, const DETS: usize> TrackStorage<TRACKS, DETS> {
         Memory {
             tracks: &mut self.tracks,
             extents: &mut self.extents,
+            histories: &mut [],
             rows: &mut self.rows,
             edges: self.edges.as_flattened_mut(),
             order: &mut self.order,
@@ -152,6 +154,8 @@ pub(crate) struct Memory<'a> {
     pub(crate) tracks: &'a mut [Track],
     /// The predicted box of each track.
     pub(crate) extents: &'a mut [Extent],
+    /// One per track for OC-SORT, none for the others.
+    pub(crate) histories: &'a mut [History],
     /// One per track.
     pub(crate) rows: &'a mut [Row],
     pub(crate) edges: &'a mut [Edge],

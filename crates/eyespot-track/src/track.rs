@@ -3,6 +3,7 @@
 use eyespot_core::{BBox, ClassId, TrackId};
 
 use crate::kalman::Pair;
+use crate::shape::Shape;
 
 /// Where a track stands in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,7 +98,7 @@ impl Votes {
 pub(crate) struct Track {
     /// Centre of the box.
     pub(crate) center: Pair,
-    /// Width and height of the box.
+    /// Size of the box, as `shape` says.
     pub(crate) size: Pair,
     pub(crate) votes: Votes,
     pub(crate) id: u32,
@@ -109,7 +110,11 @@ pub(crate) struct Track {
     pub(crate) class: ClassId,
     /// The detection of this frame, if the track is unconfirmed or tracked.
     pub(crate) detection: u16,
+    /// Frames in a row with a detection, after the first: only counted by SORT and OC-SORT.
+    pub(crate) streak: u16,
     pub(crate) phase: Phase,
+    /// What `size` is.
+    pub(crate) shape: Shape,
     /// A duplicate of another track: removed with the end of the frame.
     pub(crate) duplicate: bool,
     /// Was lost for too long, but lives on for a frame: only under the oddities of the original.
@@ -137,15 +142,12 @@ impl Track {
         unseen: 0.0,
         class: ClassId(0),
         detection: 0,
+        streak: 0,
         phase: Phase::Gone,
+        shape: Shape::Sides,
         duplicate: false,
         expired: false,
     };
-
-    /// The box of the mean of the filter.
-    pub(crate) fn bbox(&self) -> BBox {
-        BBox::from_cxcywh(self.center.at[0], self.center.at[1], self.size.at[0], self.size.at[1])
-    }
 
     pub(crate) fn info(&self) -> Option<TrackInfo> {
         let state = match self.phase {

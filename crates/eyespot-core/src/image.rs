@@ -1,6 +1,6 @@
 //! Borrowed images with stride, in the formats that cameras and decoders deliver.
 
-use crate::yuv::{YuvEncoding, gray_of_rgb};
+use crate::yuv::{YuvEncoding, gray_of_rgb, rgb_row};
 
 /// How pixels lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -393,22 +393,31 @@ impl<'a> ImageView<'a> {
     }
 
     fn read_yuv_row(&self, y: u16, out: &mut [[u8; 3]]) {
-        let width = usize::from(self.width);
+        let (x, width) = (usize::from(self.x), usize::from(self.width));
         let row = usize::from(self.y) + usize::from(y);
-        let first = self.planes[0].row(row);
-        let chroma = self.planes[1].row(row / 2);
-        let chroma_v = self.planes[2].row(row / 2);
-        let byte = |row: &[u8], index: usize| row.get(index).copied().unwrap_or(0);
-        for (out, x) in out.iter_mut().zip(usize::from(self.x)..usize::from(self.x) + width) {
-            let (luma, u, v) = match self.format {
-                PixelFormat::Yuyv => {
-                    let pair = x / 2 * 4;
-                    (byte(first, 2 * x), byte(first, pair + 1), byte(first, pair + 3))
+        let luma = self.planes[0].row(row);
+        let from = |row: &'a [u8], start: usize| row.get(start..).unwrap_or(&[]);
+        let odd = x % 2 == 1;
+        match self.format {
+            PixelFormat::Yuyv => {
+                let pairs = from(luma, x / 2 * 4).as_chunks::<4>().0;
+                let mut pixels =
+                    pairs.iter().flat_map(|&[y0, u, y1, v]| [[y0, u, v], [y1, u, v]]).skip(x % 2);
+                for out in out.iter_mut().take(width) {
+                    let Some([y, u, v]) = pixels.next() else { break };
+                    *out = self.encoding.to_rgb(y, u, v);
                 }
-                PixelFormat::Nv12 => (byte(first, x), byte(chroma, x & !1), byte(chroma, (x & !1) + 1)),
-                _ => (byte(first, x), byte(chroma, x / 2), byte(chroma_v, x / 2)),
-            };
-            *out = self.encoding.to_rgb(luma, u, v);
+            }
+            PixelFormat::Nv12 => {
+                let pairs = from(self.planes[1].row(row / 2), x & !1).as_chunks::<2>().0;
+                let chroma = pairs.iter().map(|[u, v]| (u, v));
+                rgb_row(self.encoding, luma.get(x..x + width).unwrap_or(&[]), chroma, odd, out);
+            }
+            _ => {
+                let u = from(self.planes[1].row(row / 2), x / 2);
+                let v = from(self.planes[2].row(row / 2), x / 2);
+                rgb_row(self.encoding, luma.get(x..x + width).unwrap_or(&[]), u.iter().zip(v), odd, out);
+            }
         }
     }
 

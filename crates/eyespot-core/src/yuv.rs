@@ -16,6 +16,35 @@ pub enum YuvEncoding {
     Bt709Full,
 }
 
+/// Fills a row of RGB from luma and its chroma pairs (U, V), each pair for two pixels. `odd`: the first pixel is the
+/// second of its pair.
+pub(crate) fn rgb_row<'a>(
+    encoding: YuvEncoding,
+    luma: &[u8],
+    chroma: impl Iterator<Item = (&'a u8, &'a u8)>,
+    odd: bool,
+    out: &mut [[u8; 3]],
+) {
+    let coefficients = encoding.coefficients();
+    let len = luma.len().min(out.len());
+    let (mut luma, mut out) = (&luma[..len], &mut out[..len]);
+    let mut first = usize::from(odd);
+    for (&u, &v) in chroma {
+        let added = coefficients.chroma(u, v);
+        let pair = (2 - first).min(luma.len());
+        first = 0;
+        let (now, later) = luma.split_at(pair);
+        let (now_out, later_out) = out.split_at_mut(pair);
+        for (out, &y) in now_out.iter_mut().zip(now) {
+            *out = coefficients.rgb(y, added);
+        }
+        (luma, out) = (later, later_out);
+        if luma.is_empty() {
+            break;
+        }
+    }
+}
+
 /// Coefficients in 16.16 fixed point: luma scale, and what V and U add to red, green and blue.
 struct Coefficients {
     black: i32,
@@ -24,6 +53,22 @@ struct Coefficients {
     u_green: i32,
     v_green: i32,
     u_blue: i32,
+}
+
+impl Coefficients {
+    /// What a chroma pair adds to red, green and blue.
+    #[inline]
+    const fn chroma(&self, u: u8, v: u8) -> [i32; 3] {
+        let (u, v) = (u as i32 - 128, v as i32 - 128);
+        [self.v_red * v, -self.u_green * u - self.v_green * v, self.u_blue * u]
+    }
+
+    /// A pixel from its luma and what chroma adds.
+    #[inline]
+    const fn rgb(&self, y: u8, added: [i32; 3]) -> [u8; 3] {
+        let y = (y as i32 - self.black) * self.luma + (1 << 15);
+        [clamp((y + added[0]) >> 16), clamp((y + added[1]) >> 16), clamp((y + added[2]) >> 16)]
+    }
 }
 
 impl YuvEncoding {
@@ -71,13 +116,7 @@ impl YuvEncoding {
     #[must_use]
     pub const fn to_rgb(self, y: u8, u: u8, v: u8) -> [u8; 3] {
         let c = self.coefficients();
-        let y = (y as i32 - c.black) * c.luma + (1 << 15);
-        let (u, v) = (u as i32 - 128, v as i32 - 128);
-        [
-            clamp((y + c.v_red * v) >> 16),
-            clamp((y - c.u_green * u - c.v_green * v) >> 16),
-            clamp((y + c.u_blue * u) >> 16),
-        ]
+        c.rgb(y, c.chroma(u, v))
     }
 
     /// Luma as a full-range grey level.

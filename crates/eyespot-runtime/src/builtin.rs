@@ -58,7 +58,9 @@ mod networks {
     /// The network, from the cache where there is one. A cache that can't be read or written only costs time.
     fn model(weights: Weights<'_>, device: &BurnDevice) -> Result<Yolox, WeightError> {
         let Some(cache) = weights.cache else { return eyespot_burn::load(weights.file, device.device()) };
-        if cache.exists() && let Ok(model) = eyespot_burn::load(cache, device.device()) {
+        if cache.exists()
+            && let Ok(model) = eyespot_burn::load(cache, device.device())
+        {
             return Ok(model);
         }
         eyespot_burn::convert(weights.file, cache, device.device())

@@ -78,7 +78,9 @@ fn suggestion(nearest: &[String]) -> String {
 impl Error for RuntimeError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownModel(_) | Self::UnknownClass { .. } | Self::MissingWeights { .. } => ErrorKind::NotFound,
+            Self::UnknownModel(_) | Self::UnknownClass { .. } | Self::MissingWeights { .. } => {
+                ErrorKind::NotFound
+            }
             Self::UnknownWeights { .. } => ErrorKind::Unsupported,
             Self::Option(_) | Self::Tracking { .. } | Self::Window(_) | Self::Manifest(_) => {
                 ErrorKind::InvalidInput

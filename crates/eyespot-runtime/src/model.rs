@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use eyespot_core::{InputSize, Predictor as _};
+use eyespot_core::{InputSize, ModelSpec, Predictor as _};
 use eyespot_models::{Progress, PullOptions, Store};
 
 use crate::registry::{BoxedPredictor, LoadOptions, Loaded, Registry, Weights};
@@ -114,6 +114,12 @@ impl Model {
     #[must_use]
     pub fn name(&self) -> &str {
         self.predictor.spec().name
+    }
+
+    /// All that it says about itself.
+    #[must_use]
+    pub fn spec(&self) -> ModelSpec<'_> {
+        self.predictor.spec()
     }
 
     /// Its class names.

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use eyespot_core::{
-    AnyError, Boxed, Error as _, ErrorKind, FrameInfo, InputSize, NullSink, Pipeline, PipelineError, PredictOptions,
-    PredictionsBuf, PredictionsRef, PredictionsStorage as _, Predictor, Sink, SourceId, Tracker,
+    AnyError, Boxed, Error as _, ErrorKind, FrameInfo, InputSize, NullSink, Pipeline, PipelineError,
+    PredictOptions, PredictionsBuf, PredictionsRef, PredictionsStorage as _, Predictor, Sink, SourceId,
+    Tracker,
 };
 use eyespot_media::{ImageOptions, Source, SourceOptions};
 use eyespot_track::{BotSort, TrackStorage};
@@ -102,10 +103,7 @@ impl<'m> Session<'m> {
     /// # Errors
     /// The stage that failed. After a failed source or predictor the next step goes on with the next frame;
     /// [`is_fatal`] tells whether that can work.
-    pub fn step(
-        &mut self,
-        sink: &mut dyn Sink<Error = AnyError>,
-    ) -> Result<Option<FrameInfo>, SessionError> {
+    pub fn step(&mut self, sink: &mut dyn Sink<Error = AnyError>) -> Result<Option<FrameInfo>, SessionError> {
         let filter = self.classes.as_ref().map(Classes::as_filter).unwrap_or_default();
         let mut pipeline = Pipeline::new(
             Timed::new(&mut self.source),

@@ -68,8 +68,9 @@ impl Default for WindowSettings {
 /// outside its range.
 pub fn set_tracking(config: &mut BotSortConfig, setting: &str) -> Result<(), RuntimeError> {
     let wrong = |reason: String| RuntimeError::Tracking { setting: setting.to_owned(), reason };
-    let (name, value) =
-        setting.split_once('=').ok_or_else(|| wrong("write NAME=VALUE, for example track_buffer=60".into()))?;
+    let (name, value) = setting
+        .split_once('=')
+        .ok_or_else(|| wrong("write NAME=VALUE, for example track_buffer=60".into()))?;
     let (name, value) = (name.trim(), value.trim());
     match name {
         "tracker" if value.eq_ignore_ascii_case("botsort") => {}

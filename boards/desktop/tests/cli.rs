@@ -1,0 +1,238 @@
+//! The command line as a script sees it: exit codes, messages, files.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use eyespot_tests::data;
+use serde_json::Value;
+
+/// Runs the board's program with a store of its own.
+fn eyespot(arguments: &[&str]) -> Output {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_desktop"));
+    command.args(arguments).env("EYESPOT_HOME", home.path()).env_remove("EYESPOT_MODEL_MIRROR");
+    command.output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The lines of a file of JSON Lines; each must be whole.
+fn lines(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn weights() -> Option<String> {
+    data("models/yolox_nano.onnx").map(|path| path.to_string_lossy().into_owned())
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn the_demo_tracks_the_scene_and_writes_what_it_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = eyespot(&["demo", "--frames", "90", "--save-dir", text(dir.path())]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("HOTA"));
+    assert_eq!(lines(&dir.path().join("demo.jsonl")).len(), 90);
+    // The scores can be had again from the files.
+    let (truth, tracks) = (dir.path().join("demo-truth.txt"), dir.path().join("demo-tracks.txt"));
+    let scored = eyespot(&["evaluate", "mot", "--gt", text(&truth), "--tracks", text(&tracks), "--json"]);
+    assert_eq!(code(&scored), 0, "{}", stderr(&scored));
+    let scores: Value = serde_json::from_slice(&scored.stdout).unwrap();
+    assert!(scores["MOTA"].as_f64().unwrap() > 0.6, "{scores}");
+    assert!(scores["IDF1"].as_f64().unwrap() > 0.6, "{scores}");
+    // The annotated video can be read back.
+    let back = eyespot(&["predict", text(&dir.path().join("demo.mp4")), "--model", "motion", "--json", "-"]);
+    assert_eq!(code(&back), 0, "{}", stderr(&back));
+    assert_eq!(String::from_utf8_lossy(&back.stdout).lines().count(), 90);
+}
+
+#[test]
+fn a_video_is_detected_tracked_and_drawn() {
+    let (Some(weights), Some(video)) = (weights(), data("videos/pedestrians_640x360.mp4")) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let output = eyespot(&[
+        "predict",
+        text(&video),
+        "--model",
+        &weights,
+        "--tracking",
+        "--conf",
+        "0.4",
+        "--classes",
+        "person,car",
+        "--num-frames",
+        "40",
+        "--save-dir",
+        text(dir.path()),
+    ]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stderr(&output).contains("frames per second"), "{}", stderr(&output));
+    let frames = lines(&dir.path().join("predictions.jsonl"));
+    assert_eq!(frames.len(), 40);
+    assert_eq!(frames[39]["frame"], 39);
+    let objects: Vec<&Value> = frames.iter().flat_map(|frame| frame["objects"].as_array().unwrap()).collect();
+    assert!(objects.len() > 40, "{}", objects.len());
+    for object in &objects {
+        assert!(["person", "car"].contains(&object["class"].as_str().unwrap()));
+        assert!(object["score"].as_f64().unwrap() >= 0.4);
+    }
+    let tracked = objects.iter().filter(|object| object["track_id"].is_u64()).count();
+    assert!(tracked * 2 > objects.len(), "{tracked} of {}", objects.len());
+    assert!(dir.path().join("pedestrians_640x360.mp4").exists());
+}
+
+#[test]
+fn video_settings_choose_frames() {
+    let Some(video) = data("videos/cars_1280x720.mp4") else { return };
+    let output = eyespot(&[
+        "predict",
+        text(&video),
+        "--model",
+        "motion",
+        "--start-frame",
+        "10",
+        "--end-frame",
+        "40",
+        "--stride",
+        "5",
+        "--num-frames",
+        "4",
+        "--json",
+        "-",
+        "--quiet",
+    ]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let frames: Vec<u64> = stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["frame"].as_u64().unwrap())
+        .collect();
+    assert_eq!(frames, [10, 15, 20, 25]);
+    assert!(output.stderr.is_empty(), "{}", stderr(&output));
+}
+
+#[test]
+fn a_sliding_window_finds_more_in_a_large_photo() {
+    let (Some(weights), Some(photo)) = (weights(), data("highres/traffic_3630x2418.jpg")) else { return };
+    let count = |extra: &[&str]| {
+        let mut arguments =
+            vec!["predict", text(&photo), "--model", &weights, "--conf", "0.4", "--json", "-"];
+        arguments.extend(extra);
+        let output = eyespot(&arguments);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+        line["objects"].as_array().unwrap().len()
+    };
+    let (whole, windows) =
+        (count(&[]), count(&["--sliding-window", "--window-size", "640", "--overlap", "0.25"]));
+    assert!(windows > 2 * whole, "whole {whole}, windows {windows}");
+}
+
+/// A folder with good and broken images: the good ones are done, the exit code tells of the others.
+#[test]
+fn broken_images_are_skipped_and_counted() {
+    let (Some(weights), Some(photo)) = (weights(), data("images/dog.jpg")) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in");
+    std::fs::create_dir(&input).unwrap();
+    let bytes = std::fs::read(photo).unwrap();
+    std::fs::write(input.join("img10.jpg"), &bytes).unwrap();
+    std::fs::write(input.join("img2.jpg"), &bytes[..bytes.len() / 3]).unwrap();
+    std::fs::write(input.join("img3.jpg"), b"").unwrap();
+    std::fs::write(input.join("notes.txt"), b"no image").unwrap();
+    let out = dir.path().join("out");
+    let output = eyespot(&["predict", text(&input), "--model", &weights, "--save-dir", text(&out)]);
+    assert_eq!(code(&output), 3, "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("img2.jpg") && stderr(&output).contains("img3.jpg"),
+        "{}",
+        stderr(&output)
+    );
+    let frames = lines(&out.join("predictions.jsonl"));
+    assert_eq!(frames.len(), 1);
+    let classes: Vec<&str> = frames[0]["objects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|object| object["class"].as_str().unwrap())
+        .collect();
+    assert!(classes.contains(&"dog") && classes.contains(&"bicycle"), "{classes:?}");
+    assert!(out.join("img10.jpg").exists());
+}
+
+/// Each wrong wish: its exit code, and a message that names it and says what to do.
+#[test]
+fn wrong_wishes_are_explained() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| -> PathBuf {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let image = file("one.ppm", b"P6\n1 1\n255\nabc");
+    let zero = file("zero.ppm", b"P6\n0 0\n255\n");
+    let broken = file("broken.onnx", b"\x08\x07\x12\x03abc");
+    let (image, zero, broken) = (text(&image), text(&zero), text(&broken));
+    let cases: &[(&[&str], i32, &[&str])] = &[
+        (&["predict", "missing.jpg", "--model", "motion"], 1, &["missing.jpg", "check the path"]),
+        (&["predict", zero, "--model", "motion"], 1, &["zero.ppm"]),
+        (&["predict", image, "--model", "yolox/yolox-nono"], 1, &["yolox/yolox-nano"]),
+        (&["predict", image, "--model", "none.pth"], 1, &["none.pth", "models list"]),
+        (&["predict", image, "--model", broken], 1, &["broken.onnx"]),
+        (&["predict", image, "--model", "yolox/yolox-nano", "--offline"], 1, &["models pull", "yolox_nano"]),
+        (&["predict", image, "--model", "motion", "--classes", "mowing"], 1, &["mowing", "moving"]),
+        (&["predict", image, "--model", "motion", "--conf", "1.5"], 1, &["conf", "1.5"]),
+        (&["predict", image, "--model", "motion", "--conf", "nan"], 1, &["conf"]),
+        (
+            &["predict", image, "--model", "motion", "--tracking", "--tracking-config", "track_bufer=3"],
+            1,
+            &["track_bufer", "track_buffer"],
+        ),
+        (&["predict", image, "--window-size", "640"], 2, &["--sliding-window"]),
+        (&["predict", image, "--sliding-window", "--overlap", "1.5"], 2, &["overlap"]),
+        (&["predict", image, "--stride", "0"], 2, &["--stride"]),
+        (&["predict"], 2, &["INPUT"]),
+        (&["models", "pull", "nothing-like-this"], 1, &["nothing-like-this"]),
+    ];
+    for (arguments, expected, words) in cases {
+        let output = eyespot(arguments);
+        let message = stderr(&output);
+        assert_eq!(code(&output), *expected, "{arguments:?}: {message}");
+        for word in *words {
+            assert!(message.contains(word), "{arguments:?} does not say `{word}`: {message}");
+        }
+        assert!(!message.contains("panicked"), "{message}");
+    }
+}
+
+/// Results that can't be written end the run; what was written before is whole.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_said_and_ends_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let image = dir.path().join("one.ppm");
+    std::fs::write(&image, b"P6\n1 1\n255\nabc").unwrap();
+    let output = eyespot(&["predict", text(&image), "--model", "motion", "--json", "/dev/full"]);
+    assert_eq!(code(&output), 1, "{}", stderr(&output));
+    assert!(stderr(&output).contains("disk is full"), "{}", stderr(&output));
+}
+
+#[test]
+fn the_models_are_listed() {
+    let output = eyespot(&["models", "list"]);
+    assert_eq!(code(&output), 0);
+    let list = String::from_utf8_lossy(&output.stdout).into_owned();
+    for name in ["motion", "yolox/yolox-nano", "yolox/yolox-x"] {
+        assert!(list.contains(name), "{list}");
+    }
+}

@@ -1,0 +1,303 @@
+//! The arguments of the command line. Their names are those of the Prediction API.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use eyespot_core::InputSize;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Print results only: no progress, no summary.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Render a scene with known truth, detect, track, score, and write an annotated video. Needs nothing.
+    Demo(Demo),
+    /// Find (and track) objects in images, directories and videos.
+    Predict(Box<Predict>),
+    /// List, fetch and describe models.
+    #[command(subcommand)]
+    Models(Models),
+    /// Score results against the truth.
+    #[command(subcommand)]
+    Evaluate(Evaluate),
+}
+
+impl Command {
+    /// What runs without a command.
+    pub(crate) fn demo() -> Self {
+        Self::Demo(Demo { frames: DEMO_FRAMES, seed: DEMO_SEED, save_dir: DEMO_DIR.into() })
+    }
+}
+
+const DEMO_FRAMES: u64 = 300;
+const DEMO_SEED: u32 = 7;
+const DEMO_DIR: &str = "out";
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Frames to render.
+    #[arg(long, default_value_t = DEMO_FRAMES, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) frames: u64,
+    /// Another number is another scene.
+    #[arg(long, default_value_t = DEMO_SEED)]
+    pub(crate) seed: u32,
+    /// Where the video and the results go.
+    #[arg(long, default_value = DEMO_DIR, value_name = "DIR")]
+    pub(crate) save_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Predict {
+    /// Images, directories or videos.
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) input: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Keep detections with at least this score, 0 to 1 [default: the model's].
+    #[arg(long)]
+    pub(crate) conf: Option<f32>,
+    /// Suppress a detection that overlaps a better one of its class by more than this IoU, 0 to 1 [default: the
+    /// model's].
+    #[arg(long)]
+    pub(crate) iou: Option<f32>,
+    /// Keep only these classes.
+    #[arg(long, value_delimiter = ',', value_name = "NAME,..")]
+    pub(crate) classes: Vec<String>,
+    /// Search directories inside directories too.
+    #[arg(long)]
+    pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) video: Video,
+    #[command(flatten)]
+    pub(crate) window: Window,
+    /// Give objects an identity over time.
+    #[arg(long)]
+    pub(crate) tracking: bool,
+    /// A setting of the tracker, for example track_buffer=60. May be given several times.
+    #[arg(long, value_name = "NAME=VALUE", requires = "tracking")]
+    pub(crate) tracking_config: Vec<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelArgs {
+    /// A model by name (see `models list`) or a file of weights.
+    #[arg(long, short, default_value = "yolox/yolox-nano", value_name = "NAME|FILE")]
+    pub(crate) model: String,
+    /// Where it runs: auto, cpu, wgpu or wgpu:N [default: the board's].
+    #[arg(long)]
+    pub(crate) device: Option<String>,
+    /// Size of the model's input: one number, or HEIGHTxWIDTH [default: the model's].
+    #[arg(long, value_name = "N|HxW")]
+    pub(crate) img_size: Option<Size>,
+    /// Never fetch weights.
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Video")]
+pub(crate) struct Video {
+    /// Step between frames.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) stride: u32,
+    /// First frame, from 0.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) start_frame: u64,
+    /// End before this frame.
+    #[arg(long)]
+    pub(crate) end_frame: Option<u64>,
+    /// Process so many frames at most.
+    #[arg(long)]
+    pub(crate) num_frames: Option<u64>,
+    /// Process so many seconds at most.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) duration: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sliding window")]
+pub(crate) struct Window {
+    /// Look at large frames window by window.
+    #[arg(long)]
+    pub(crate) sliding_window: bool,
+    /// Size of a window: one number, or HEIGHTxWIDTH [default: the model's input size].
+    #[arg(long, value_name = "N|HxW", requires = "sliding_window")]
+    pub(crate) window_size: Option<Size>,
+    /// Overlap of windows: a fraction below 1, or pixels [default: 0].
+    #[arg(long, value_name = "FRACTION|PIXELS", requires = "sliding_window")]
+    pub(crate) overlap: Option<Overlap>,
+    /// How detections of neighbouring windows become one.
+    #[arg(long, value_enum, default_value_t = Merge::Nmm, requires = "sliding_window")]
+    pub(crate) merge: Merge,
+    /// What counts as the same object: IoU, or IoS (overlap over the smaller box).
+    #[arg(long, value_enum, default_value_t = Metric::Ios, requires = "sliding_window")]
+    pub(crate) merge_metric: Metric,
+    /// Overlap from which two detections are the same object, 0 to 1.
+    #[arg(long, default_value_t = 0.5, requires = "sliding_window")]
+    pub(crate) merge_threshold: f32,
+    /// Look at the whole frame once as well, for objects larger than a window.
+    #[arg(long, requires = "sliding_window")]
+    pub(crate) whole_frame: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Output {
+    /// Write annotated pictures or video, and predictions.jsonl, to this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) save_dir: Option<PathBuf>,
+    /// Write one line of JSON per frame to this file, or to standard output with `-`.
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) json: Option<PathBuf>,
+    /// Save results as JSON only, no pictures.
+    #[arg(long, requires = "save_dir")]
+    pub(crate) no_visualize: bool,
+    /// Thickness of lines in pixels [default: by the size of the picture].
+    #[arg(long)]
+    pub(crate) thickness: Option<u16>,
+    /// Opacity of filled shapes, 0 to 1.
+    #[arg(long, default_value_t = 0.2)]
+    pub(crate) opacity: f32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Models {
+    /// What there is, and what of it is on this computer.
+    List,
+    /// Fetch the weights of models.
+    Pull {
+        /// Names, see `models list`.
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// All that is known about a model.
+    Info {
+        /// Its name.
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Evaluate {
+    /// COCO average precision of detections.
+    Coco {
+        /// Annotations, instances.json.
+        #[arg(long)]
+        gt: PathBuf,
+        /// Results: a list of image_id, category_id, bbox and score.
+        #[arg(long)]
+        results: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// HOTA, MOTA, IDF1 and the like of tracks.
+    Mot {
+        /// Ground truth in MOT format. May be given several times.
+        #[arg(long, required = true)]
+        gt: Vec<PathBuf>,
+        /// Tracks in MOT format, one file per ground truth, in the same order.
+        #[arg(long, required = true)]
+        tracks: Vec<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Merge {
+    /// Non-maximum suppression: the best detection stays as it is.
+    Nms,
+    /// Non-maximum merging: the best detection grows around those that it absorbs.
+    Nmm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Metric {
+    /// Intersection over union.
+    Iou,
+    /// Intersection over the smaller area.
+    Ios,
+}
+
+/// A size in pixels: one number for a square, or `HEIGHTxWIDTH` in the order of the Prediction API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size(pub(crate) InputSize);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| match text.trim().parse::<u16>() {
+            Ok(side) if side > 0 => Ok(side),
+            _ => Err(format!("`{text}` is no size: write 640, or HEIGHTxWIDTH like 480x640")),
+        };
+        let size = match text.split_once(['x', ',']) {
+            Some((height, width)) => InputSize::new(number(width)?, number(height)?),
+            None => InputSize::square(number(text)?),
+        };
+        Ok(Self(size))
+    }
+}
+
+/// Overlap of windows: `0.25` is a quarter of the window, `64` is pixels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Overlap {
+    Fraction(f32),
+    Pixels(u16),
+}
+
+impl FromStr for Overlap {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no overlap: write a fraction from 0 to below 1, or whole pixels");
+        if text.contains('.') {
+            let fraction: f32 = text.parse().map_err(|_| wrong())?;
+            if (0.0..1.0).contains(&fraction) { Ok(Self::Fraction(fraction)) } else { Err(wrong()) }
+        } else {
+            text.parse().map(Self::Pixels).map_err(|_| wrong())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_and_overlaps_are_read_as_the_prediction_api_writes_them() {
+        assert_eq!("640".parse(), Ok(Size(InputSize::square(640))));
+        assert_eq!("480x640".parse(), Ok(Size(InputSize::new(640, 480))));
+        assert!("0".parse::<Size>().is_err() && "x".parse::<Size>().is_err());
+        assert_eq!("0.25".parse(), Ok(Overlap::Fraction(0.25)));
+        assert_eq!("64".parse(), Ok(Overlap::Pixels(64)));
+        assert!("1.0".parse::<Overlap>().is_err() && "-1".parse::<Overlap>().is_err());
+    }
+
+    #[test]
+    fn window_settings_without_a_window_are_refused() {
+        let parse = |text: &str| Cli::try_parse_from(text.split(' '));
+        assert!(parse("eyespot predict a.jpg --window-size 640").is_err());
+        assert!(parse("eyespot predict a.jpg --sliding-window --window-size 640").is_ok());
+        assert!(parse("eyespot predict a.jpg --tracking-config track_buffer=3").is_err());
+        assert!(parse("eyespot predict").is_err());
+    }
+}

@@ -1,0 +1,20 @@
+//! Where the tests find their data.
+
+use std::path::PathBuf;
+
+/// A file or folder of the test data; `None`, said loudly, where there is none.
+///
+/// The data is in the folder that `EYESPOT_DATA` names, by default `../shared/data` beside the project.
+#[must_use]
+pub fn data(name: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("EYESPOT_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")),
+        PathBuf::from,
+    );
+    let path = folder.join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("IGNORED: no test data at {}: set EYESPOT_DATA", path.display());
+    None
+}

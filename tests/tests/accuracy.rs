@@ -1,0 +1,65 @@
+//! What YOLOX-nano finds in real photos, as a user of the runtime gets it.
+
+use eyespot_core::Detection;
+use eyespot_decode::Merge;
+use eyespot_eval::coco::{self, Dataset, Params, Results};
+use eyespot_models::NoProgress;
+use eyespot_runtime::{LoadOptions, Loader, Model, Settings, WindowSettings};
+use eyespot_tests::data;
+use eyespot_window::Tiles;
+
+fn yolox_nano() -> Option<Model> {
+    let weights = data("models/yolox_nano.onnx")?;
+    let options = LoadOptions { device: "cpu".into(), ..LoadOptions::default() };
+    let loader = Loader::from_env().unwrap();
+    Some(loader.load(weights.to_str().unwrap(), &options, &mut NoProgress).unwrap())
+}
+
+fn detections(model: &mut Model, image: &std::path::Path, settings: &Settings) -> Vec<Detection> {
+    let mut session = model.predict(image, settings).unwrap();
+    let prediction = session.next().unwrap().unwrap();
+    assert!(prediction.losses().is_none(), "{:?}", prediction.losses());
+    prediction.results().detections().to_vec()
+}
+
+/// The same photos and thresholds through ONNX Runtime give .3073.
+#[test]
+fn average_precision_on_coco_photos() {
+    let (Some(mut model), Some(truth)) = (yolox_nano(), data("coco/instances.json")) else { return };
+    let dataset = Dataset::read(&truth).unwrap();
+    let settings = Settings { conf: Some(0.001), iou: Some(0.65), ..Settings::default() };
+    let mut results = Results::default();
+    for image in &dataset.images {
+        let path = truth.with_file_name("images").join(&image.file_name);
+        let found = detections(&mut model, &path, &settings);
+        results.push(&dataset, image.id, &found).unwrap();
+    }
+    let summary = coco::evaluate(&dataset, &results, &Params::default()).unwrap();
+    println!("{summary}");
+    let ap = summary.metrics.ap.unwrap();
+    assert!((ap - 0.307).abs() <= 0.003, "AP {ap}");
+}
+
+/// A mosaic of 5120 x 3200 pixels with 414 objects: hopeless at once, good in windows.
+#[test]
+fn average_precision_of_a_sliding_window_on_a_large_mosaic() {
+    let (Some(mut model), Some(truth)) = (yolox_nano(), data("highres/mosaic_coco_5120x3200.json")) else {
+        return;
+    };
+    let dataset = Dataset::read(&truth).unwrap();
+    let mut ap50 = |sliding_window| {
+        let settings = Settings { conf: Some(0.001), sliding_window, ..Settings::default() };
+        let found = detections(&mut model, &truth.with_extension("jpg"), &settings);
+        let mut results = Results::default();
+        results.push(&dataset, dataset.images[0].id, &found).unwrap();
+        let params = Params { max_detections: [1, 10, 1000], ..Params::default() };
+        coco::evaluate(&dataset, &results, &params).unwrap().metrics.ap50.unwrap()
+    };
+    let tiles = Tiles::square(640).with_overlap(0.25).unwrap();
+    let whole = ap50(None);
+    let windows = ap50(Some(WindowSettings { tiles, ..WindowSettings::default() }));
+    let suppressed = ap50(Some(WindowSettings { tiles, merge: Merge::nms(0.5), whole_frame: false }));
+    println!("AP50: whole {whole:.4}, windows merged {windows:.4}, suppressed {suppressed:.4}");
+    assert!(whole < 0.05, "whole {whole}");
+    assert!(windows >= 0.45, "windows {windows}");
+}

@@ -26,7 +26,7 @@ fn tiled(sequence: &Sequence, times: usize) -> Sequence {
         };
         (0..times).flat_map(copy).collect()
     });
-    Sequence { frames: frames.collect(), motions: sequence.motions.clone() }
+    Sequence { frames: frames.collect(), motions: sequence.motions.clone(), fps: sequence.fps }
 }
 
 fn eyespot(sequence: &Sequence, config: BotSortConfig, iterations: u64) -> Duration {

@@ -168,3 +168,13 @@ pub(crate) struct Memory<'a> {
     pub(crate) columns: &'a mut [Column],
     pub(crate) head: &'a mut Head,
 }
+
+// The sizes in the README, checked wherever the crate is built for a 32-bit target.
+#[cfg(target_pointer_width = "32")]
+const _: () = {
+    assert!(TrackStorage::<16, 32>::RAM == 6_024);
+    assert!(TrackStorage::<32, 64>::RAM == 11_976);
+    assert!(TrackStorage::<64, 128>::RAM == 23_880);
+    assert!(TrackStorage::<256, 512>::RAM == 95_304);
+    assert!(crate::OcSortStorage::<32, 64>::RAM == 19_144);
+};

@@ -62,13 +62,16 @@ pub(crate) fn read_rows(path: &Path) -> Rows {
 pub(crate) struct Sequence {
     pub(crate) frames: Vec<Vec<Detection>>,
     pub(crate) motions: Vec<Affine>,
+    /// Frames per second.
+    pub(crate) fps: f32,
 }
 
 impl Sequence {
     pub(crate) fn read(folder: &Path) -> Self {
         let info = fs::read_to_string(folder.join("seqinfo.ini")).unwrap_or_default();
-        let length = info.lines().find_map(|line| line.strip_prefix("seqLength="));
-        let mut frames = vec![Vec::new(); length.and_then(|n| n.trim().parse().ok()).unwrap_or(0)];
+        let number = |key| info.lines().find_map(|line| line.strip_prefix(key)?.trim().parse::<f32>().ok());
+        let mut frames = vec![Vec::new(); number("seqLength=").unwrap_or(0.0) as usize];
+        let fps = number("frameRate=").unwrap_or(30.0);
         for line in fs::read_to_string(folder.join("det/det.txt")).unwrap().lines() {
             let n = numbers(line);
             let frame = n[0] as usize;
@@ -87,7 +90,7 @@ impl Sequence {
                 }
             }
         }
-        Self { frames, motions }
+        Self { frames, motions, fps }
     }
 
     pub(crate) fn info(index: usize) -> FrameInfo {

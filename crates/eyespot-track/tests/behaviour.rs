@@ -164,6 +164,24 @@ fn too_many_detections_leave_the_best() {
 }
 
 #[test]
+fn a_heap_of_equal_boxes_does_not_starve_the_others() {
+    // Forty boxes on forty tracks are 1,600 pairs, five times as many as there is room for.
+    let mut tracker: BotSort<TrackStorage<41, 41>, 41, 41> =
+        BotSort::new(BotSortConfig { new_track_iou: 1.0, ..BotSortConfig::default() }, TrackStorage::new())
+            .unwrap();
+    let mut crowd = vec![at(0.0, 0.9, 0); 40];
+    // Listed last and furthest to the right, so that it comes last in every order.
+    crowd.push(at(5000.0, 0.9, 0));
+    let first = ids(&mut tracker, frame(0), &crowd);
+    assert!(first.iter().all(Option::is_some));
+    assert_eq!(tracker.losses().pairs, 0);
+    let next = ids(&mut tracker, frame(1), &crowd);
+    assert_eq!(next[40], first[40]);
+    assert!(tracker.losses().pairs > 1000);
+    assert!(next.iter().flatten().count() >= 9, "the heap keeps what there was room for");
+}
+
+#[test]
 fn unusable_detections_are_refused_and_counted() {
     let mut tracker = small(BotSortConfig::default());
     let broken = |x1, x2, score| Detection::new(BBox::new(x1, 0.0, x2, 10.0), score, ClassId(0));

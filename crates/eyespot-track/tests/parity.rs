@@ -3,6 +3,7 @@
 
 mod mot;
 
+use eyespot_core::{BBox, ClassId, Detection};
 use eyespot_track::{Affine, BotSort, BotSortConfig, ByteTrack, ByteTrackConfig, TrackInfo, TrackStorage};
 use mot::{Row, Rows, Sequence, agreement, read_rows};
 
@@ -70,4 +71,56 @@ fn bytetrack_agrees_with_the_original() {
         }
         rows
     });
+}
+
+/// The values of one key, in their order: the files are flat lists of objects with text values.
+fn values(text: &str, key: &str) -> Vec<f32> {
+    let key = format!("\"{key}\": \"");
+    text.split(&key).skip(1).map(|rest| rest.split('"').next().unwrap().parse().unwrap()).collect()
+}
+
+/// Frame number, box and one more value of each row of a file of the C++ implementation.
+fn palace(path: &std::path::Path, last: &str) -> Vec<(usize, [f32; 5])> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let columns = ["frame_id", "x", "y", "width", "height", last].map(|key| values(&text, key));
+    let row = |row: usize| (columns[0][row] as usize, std::array::from_fn(|column| columns[column + 1][row]));
+    (0..columns[0].len()).map(row).collect()
+}
+
+/// ByteTrack-cpp measures overlaps with the boxes of the latest update and never with the predicted ones: its filter
+/// predicts, but the box that the matching looks at is not refreshed. In the first 97 frames that changes no match. With
+/// the same slip here all 6,008 rows of its 314 frames agree; without it 83 %.
+#[test]
+fn bytetrack_agrees_with_the_implementation_in_cpp_until_its_slip_shows() {
+    let Some(data) = mot::data() else { return };
+    let folder = data.join("palace_bytetrack_cpp");
+    let mut frames = vec![Vec::new(); 97];
+    for (frame, [x, y, width, height, score]) in palace(&folder.join("detection_results.json"), "prob") {
+        if let Some(detections) = frames.get_mut(frame) {
+            detections.push(Detection::new(BBox::from_xywh(x, y, width, height), score, ClassId(0)));
+        }
+    }
+    let config = ByteTrackConfig {
+        track_thresh: 0.5,
+        high_thresh: 0.6,
+        match_thresh: 0.8,
+        fuse_score: false,
+        ..ByteTrackConfig::default()
+    };
+    let mut tracker = ByteTrack::new(config, Box::new(TrackStorage::<64, 64>::new())).unwrap();
+    let (mut ours, mut theirs) = (Rows::new(), Rows::new());
+    for (index, mut frame) in frames.into_iter().enumerate() {
+        tracker.update_frame(&Sequence::info(index), &mut frame);
+        let rows = tracker.reported().map(|track| Row::new(track.id.get(), &track.bbox));
+        ours.insert(index as u32, rows.collect());
+    }
+    for (frame, [x, y, width, height, id]) in palace(&folder.join("tracking_results.json"), "track_id") {
+        if frame < 97 {
+            let row = Row { id: id as u32, tlwh: [x, y, width, height] };
+            theirs.entry(frame as u32).or_default().push(row);
+        }
+    }
+    let share = agreement(&ours, &theirs, 0.5);
+    println!("palace: {:.3} %", 100.0 * share);
+    assert!(share >= 0.999, "only {:.2} % of the rows agree", 100.0 * share);
 }

@@ -27,12 +27,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let model = Yolox::load(&weights, device.device())?;
     let load = start.elapsed();
+    let folder = tempfile::tempdir()?;
+    let saved = folder.path().join("model.bpk");
+    Yolox::convert(&weights, &saved, device.device())?;
+    let start = Instant::now();
+    Yolox::load(&saved, device.device())?;
+    let load_saved = start.elapsed();
     let mut predictor = BurnPredictor::new(model, device)?;
     let start = Instant::now();
     let mut found = Predictions::<100>::new();
     predictor.predict(&frame, &PredictOptions::new(), found.view_mut())?;
     println!(
-        "{} on {}: loaded in {load:.1?}, first call {:.1?}",
+        "{} on {}: loaded in {load:.1?}, saved in {load_saved:.1?}, first call {:.1?}",
         predictor.spec().name,
         predictor.device(),
         start.elapsed()

@@ -1,5 +1,6 @@
 //! Parity with ONNX Runtime on the published weights of YOLOX-nano.
 
+#![cfg(feature = "flex")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;

@@ -9,6 +9,8 @@ use eyespot_core::{
     PredictionsBuf, PredictionsStorage, Record, Sink, SourceId,
 };
 
+use proptest::prelude::*;
+
 use super::{data, detection, has_ffmpeg, output};
 use crate::mp4::{self, Muxer, Storage, Stream};
 use crate::{
@@ -344,6 +346,51 @@ fn sinks_draw_and_name_their_files() {
     let mut source = VideoSource::open(&path, VideoOptions::default()).unwrap();
     assert_eq!(source.frame_count(), 4);
     assert!(source.next_frame().unwrap().is_some());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Bytes of the pictures that have changed give frames or errors, one for each frame, and an end.
+    #[test]
+    fn mutated_pictures_do_no_harm(
+        changes in proptest::collection::vec((0.0f64..1.0, any::<u8>()), 1..40),
+        bframes: bool,
+    ) {
+        let clip = if bframes { data("videos/pedestrians_640x360.mp4") } else { None };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.mp4");
+        if let Some(clip) = clip {
+            fs::copy(clip, &path).unwrap();
+        } else {
+            let mut writer = VideoWriter::create(&path, None, 10.0).unwrap();
+            for step in 0..30 {
+                writer.write(&picture(64, 48, step), u64::from(step) * 100_000).unwrap();
+            }
+            writer.finish().unwrap();
+        }
+        let track = mp4::read(fs::File::open(&path).unwrap()).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        for (place, value) in changes {
+            let sample = track.samples[(place * track.samples.len().min(40) as f64) as usize];
+            let within = (place * 7919.0).fract() * f64::from(sample.size);
+            bytes[sample.offset as usize + within as usize] = value;
+        }
+        fs::write(&path, bytes).unwrap();
+        let options = VideoOptions { num_frames: Some(40), ..VideoOptions::default() };
+        let mut source = VideoSource::open(&path, options).unwrap();
+        let (mut frames, mut errors) = (0, 0);
+        loop {
+            match source.next_frame() {
+                Ok(None) => break,
+                Ok(Some(_)) => frames += 1,
+                Err(MediaError::CorruptFrame { .. }) => errors += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        prop_assert_eq!(frames + errors, source.frame_count());
+        prop_assert_eq!(errors, source.corrupt());
+    }
 }
 
 /// Reads a clip, writes it again, reads that: the picture survives.

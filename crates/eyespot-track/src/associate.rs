@@ -22,12 +22,30 @@ pub(crate) struct Stage {
     pub(crate) height_iou: bool,
     /// What a change of the score by 1 costs.
     pub(crate) score_change: f32,
+    /// How far boxes and appearances may differ for the appearance to count.
+    pub(crate) looks: Option<Looks>,
     /// The weight of the direction of motion, where there is a history.
     pub(crate) direction: f32,
     /// The direction of motion is looked at over so many frames.
     pub(crate) delta_t: u8,
     /// Track and detection must have the same class.
     pub(crate) same_class: bool,
+}
+
+/// When the appearance counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Looks {
+    /// The boxes must overlap by this IoU.
+    pub(crate) min_iou: f32,
+    /// Half the cosine distance of the appearances must not be larger.
+    pub(crate) limit: f32,
+}
+
+impl Looks {
+    /// The cost by appearance alone; prohibitive where it does not count.
+    fn cost(&self, distance: Option<f32>) -> f32 {
+        distance.filter(|&distance| distance <= self.limit).unwrap_or(1.0)
+    }
 }
 
 impl Stage {
@@ -79,7 +97,12 @@ impl Memory<'_> {
                     {
                         continue;
                     }
-                    let mut cost = stage.cost(track, &extent, candidate, intersection / union);
+                    let iou = intersection / union;
+                    let mut cost = stage.cost(track, &extent, candidate, iou);
+                    if let Some(looks) = stage.looks.filter(|looks| track.has_feature && iou >= looks.min_iou)
+                    {
+                        cost = cost.min(looks.cost(self.appearance.distance(place, candidate)));
+                    }
                     if let Some(history) = self.histories.get(place) {
                         cost -= stage.direction * history.consistency(candidate, stage.delta_t);
                     }

@@ -5,8 +5,9 @@ use core::convert::Infallible;
 
 use eyespot_core::{Detection, ErrorType, Frame, FrameInfo, TrackId, Tracker};
 
+use crate::appearance::Appearance;
 use crate::assign::NONE;
-use crate::associate::Stage;
+use crate::associate::{Looks, Stage};
 use crate::candidate::{Candidate, Extent, Level};
 use crate::config::{BotSortConfig, BoxFilter, ClassPolicy, ConfigError};
 use crate::shape::{Noise, Shape};
@@ -18,15 +19,15 @@ use crate::{Affine, CameraMotion, NoMotion};
 ///
 /// `S` is a [`TrackStorage`], a `&'static mut` to one or a `Box` of one; `M` estimates the camera motion.
 #[derive(Debug, Clone)]
-pub struct BotSort<S, const TRACKS: usize, const DETS: usize, M = NoMotion> {
+pub struct BotSort<S, const TRACKS: usize, const DETS: usize, M = NoMotion, const DIM: usize = 0> {
     config: BotSortConfig,
     storage: S,
     motion: M,
 }
 
-impl<S, const TRACKS: usize, const DETS: usize> BotSort<S, TRACKS, DETS>
+impl<S, const TRACKS: usize, const DETS: usize, const DIM: usize> BotSort<S, TRACKS, DETS, NoMotion, DIM>
 where
-    S: BorrowMut<TrackStorage<TRACKS, DETS>>,
+    S: BorrowMut<TrackStorage<TRACKS, DETS, DIM>>,
 {
     /// A tracker for a camera that stands still. Whatever the storage held is forgotten.
     ///
@@ -37,9 +38,9 @@ where
     }
 }
 
-impl<S, const TRACKS: usize, const DETS: usize, M> BotSort<S, TRACKS, DETS, M>
+impl<S, const TRACKS: usize, const DETS: usize, M, const DIM: usize> BotSort<S, TRACKS, DETS, M, DIM>
 where
-    S: BorrowMut<TrackStorage<TRACKS, DETS>>,
+    S: BorrowMut<TrackStorage<TRACKS, DETS, DIM>>,
     M: CameraMotion,
 {
     /// A tracker that compensates the motion of the camera. Whatever the storage held is forgotten.
@@ -57,11 +58,26 @@ where
     pub fn update_with_motion(&mut self, frame: &FrameInfo, motion: &Affine, detections: &mut [Detection]) {
         step(&self.config, self.storage.borrow_mut().memory(), frame, motion, detections);
     }
+
+    /// Like [`update_with_motion`](Self::update_with_motion), with an appearance feature per detection, in their order:
+    /// what a re-identification network makes of the picture in the box. Its length does not matter. A detection
+    /// without one, or with one that is zero or not finite, is matched by its box alone.
+    pub fn update_with_features(
+        &mut self,
+        frame: &FrameInfo,
+        motion: &Affine,
+        detections: &mut [Detection],
+        features: &[[f32; DIM]],
+    ) {
+        let memory = self.storage.borrow_mut().memory();
+        let appearance = Appearance { detections: features.as_flattened(), ..memory.appearance };
+        step(&self.config, Memory { appearance, ..memory }, frame, motion, detections);
+    }
 }
 
-impl<S, const TRACKS: usize, const DETS: usize, M> BotSort<S, TRACKS, DETS, M>
+impl<S, const TRACKS: usize, const DETS: usize, M, const DIM: usize> BotSort<S, TRACKS, DETS, M, DIM>
 where
-    S: Borrow<TrackStorage<TRACKS, DETS>>,
+    S: Borrow<TrackStorage<TRACKS, DETS, DIM>>,
 {
     /// The tracks after the latest frame, lost ones included, in the order of their ids.
     pub fn tracks(&self) -> impl Iterator<Item = TrackInfo> + '_ {
@@ -92,13 +108,16 @@ where
     }
 }
 
-impl<S, const TRACKS: usize, const DETS: usize, M> ErrorType for BotSort<S, TRACKS, DETS, M> {
+impl<S, const TRACKS: usize, const DETS: usize, M, const DIM: usize> ErrorType
+    for BotSort<S, TRACKS, DETS, M, DIM>
+{
     type Error = Infallible;
 }
 
-impl<S, const TRACKS: usize, const DETS: usize, M> Tracker for BotSort<S, TRACKS, DETS, M>
+impl<S, const TRACKS: usize, const DETS: usize, M, const DIM: usize> Tracker
+    for BotSort<S, TRACKS, DETS, M, DIM>
 where
-    S: BorrowMut<TrackStorage<TRACKS, DETS>>,
+    S: BorrowMut<TrackStorage<TRACKS, DETS, DIM>>,
     M: CameraMotion,
 {
     fn update(&mut self, frame: &Frame<'_>, detections: &mut [Detection]) -> Result<(), Infallible> {
@@ -147,6 +166,7 @@ pub(crate) fn step(
         fuse_score: config.fuse_score,
         height_iou: config.height_iou,
         score_change: config.score_change_weight,
+        looks: Some(Looks { min_iou: 1.0 - config.proximity_thresh, limit: config.appearance_thresh }),
         direction: 0.0,
         delta_t: 1,
         same_class,
@@ -159,6 +179,7 @@ pub(crate) fn step(
         limit: config.second_match_thresh,
         fuse_score: false,
         score_change: 0.0,
+        looks: None,
         ..first
     };
     let longest = config.second_match_lost as f32 + dt;
@@ -239,11 +260,15 @@ impl Memory<'_> {
     /// Continues the matched tracks with their detections.
     fn take_matches(&mut self, detections: &[Detection], noise: Noise) {
         let count = self.head.tracks;
-        for (track, row) in self.tracks[..count].iter_mut().zip(self.rows.iter()) {
+        for (place, (track, row)) in self.tracks[..count].iter_mut().zip(self.rows.iter()).enumerate() {
             if row.column == NONE {
                 continue;
             }
             let candidate = &mut self.candidates[usize::from(row.column)];
+            if candidate.level == Level::High && candidate.feature_scale > 0.0 {
+                self.appearance.learn(place, candidate, track.has_feature);
+                track.has_feature = true;
+            }
             candidate.level = Level::Out;
             if let Some(detection) = detections.get(usize::from(candidate.index)) {
                 track.correct(&detection.bbox, noise);
@@ -289,7 +314,12 @@ impl Memory<'_> {
                     ..Track::ZERO
                 };
                 track.initiate(&detection.bbox, noise);
-                self.start(track, &mut born);
+                track.has_feature = candidate.feature_scale > 0.0;
+                if let Some(place) = self.start(track, &mut born)
+                    && track.has_feature
+                {
+                    self.appearance.learn(place, &candidate, false);
+                }
             }
         }
     }

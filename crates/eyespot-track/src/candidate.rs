@@ -55,6 +55,8 @@ pub(crate) enum Level {
 pub(crate) struct Candidate {
     pub(crate) extent: Extent,
     pub(crate) score: f32,
+    /// One over the length of its appearance feature; 0 if it has none.
+    pub(crate) feature_scale: f32,
     pub(crate) class: ClassId,
     /// Its place in the caller's slice.
     pub(crate) index: u16,
@@ -62,8 +64,14 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    pub(crate) const ZERO: Self =
-        Self { extent: Extent::ZERO, score: 0.0, class: ClassId(0), index: 0, level: Level::Out };
+    pub(crate) const ZERO: Self = Self {
+        extent: Extent::ZERO,
+        score: 0.0,
+        feature_scale: 0.0,
+        class: ClassId(0),
+        index: 0,
+        level: Level::Out,
+    };
 }
 
 /// Can a tracker work with this detection?
@@ -145,6 +153,7 @@ impl Memory<'_> {
             *candidate = Candidate {
                 extent: Extent::new(&detection.bbox, margin),
                 score: detection.score,
+                feature_scale: self.appearance.scale(place(*key)),
                 class: detection.class,
                 index: place(*key),
                 level,

@@ -61,6 +61,12 @@ pub struct BotSortConfig {
     pub second_match_thresh: f32,
     /// The limit of the cost in the third stage, between unconfirmed tracks and detections that are left over.
     pub unconfirmed_match_thresh: f32,
+    /// Appearance counts only between boxes with `1 - IoU` up to this. Without appearance features
+    /// ([`BotSort::update_with_features`](crate::BotSort::update_with_features)) it has no effect.
+    pub proximity_thresh: f32,
+    /// Appearance counts only up to this half of the cosine distance: 0 for equal, 1 for opposite ones. The cost of a
+    /// pair is then the smaller one of that by boxes and this distance.
+    pub appearance_thresh: f32,
     /// Multiply the IoU by the score of the detection, so that better detections win. Not in the second stage.
     pub fuse_score: bool,
     /// Multiply the IoU by the overlap of the vertical extents (intersection over union in one dimension), in all
@@ -115,6 +121,8 @@ impl BotSortConfig {
             match_thresh: 0.8,
             second_match_thresh: 0.5,
             unconfirmed_match_thresh: 0.7,
+            proximity_thresh: 0.5,
+            appearance_thresh: 0.25,
             fuse_score: true,
             height_iou: false,
             score_change_weight: 0.0,
@@ -157,6 +165,8 @@ impl BotSortConfig {
             ("match_thresh", self.match_thresh),
             ("second_match_thresh", self.second_match_thresh),
             ("unconfirmed_match_thresh", self.unconfirmed_match_thresh),
+            ("proximity_thresh", self.proximity_thresh),
+            ("appearance_thresh", self.appearance_thresh),
             ("score_change_weight", self.score_change_weight),
             ("new_track_iou", self.new_track_iou),
             ("duplicate_iou", self.duplicate_iou),

@@ -5,6 +5,7 @@
 extern crate std;
 
 mod affine;
+mod appearance;
 mod assign;
 mod associate;
 mod botsort;

@@ -91,6 +91,7 @@ impl Memory<'_> {
         if place < self.histories.len() {
             self.histories.copy_within(place + 1..self.head.tracks, place);
         }
+        self.appearance.copy(place + 1..self.head.tracks, place);
         self.head.tracks -= 1;
     }
 
@@ -151,6 +152,7 @@ impl Memory<'_> {
                     if place < self.histories.len() {
                         self.histories[kept] = self.histories[place];
                     }
+                    self.appearance.copy(place..place + 1, kept);
                 }
                 kept += 1;
             }

@@ -256,6 +256,7 @@ fn step(config: &OcSortConfig, mut memory: Memory<'_>, frame: &FrameInfo, detect
         fuse_score: false,
         height_iou: false,
         score_change: 0.0,
+        looks: None,
         direction: config.inertia,
         delta_t: config.delta_t,
         same_class: false,

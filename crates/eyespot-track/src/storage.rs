@@ -1,5 +1,6 @@
 //! The memory of a tracker.
 
+use crate::appearance::Appearance;
 use crate::assign::{Column, Edge, Row};
 use crate::candidate::{Candidate, Extent};
 use crate::history::History;
@@ -17,12 +18,16 @@ pub(crate) const EDGES_PER_TRACK: usize = 8;
 /// that was lost for the longest time; if no track is lost, new tracks with a better score go before others that
 /// started in the same frame. There is room for eight overlapping pairs per track on average; beyond that each
 /// track keeps its eight best. All of it is counted in [`TrackLosses`].
+///
+/// With appearance features of `DIM` numbers ([`with_features`](Self::with_features)) each track takes `4 * DIM` bytes
+/// more.
 #[derive(Debug, Clone)]
-pub struct TrackStorage<const TRACKS: usize, const DETS: usize> {
+pub struct TrackStorage<const TRACKS: usize, const DETS: usize, const DIM: usize = 0> {
     tracks: [Track; TRACKS],
     extents: [Extent; TRACKS],
     rows: [Row; TRACKS],
     edges: [[Edge; EDGES_PER_TRACK]; TRACKS],
+    features: [[f32; DIM]; TRACKS],
     order: [u64; DETS],
     candidates: [Candidate; DETS],
     columns: [Column; DETS],
@@ -88,6 +93,14 @@ impl Head {
 }
 
 impl<const TRACKS: usize, const DETS: usize> TrackStorage<TRACKS, DETS> {
+    /// Empty storage, without appearance features.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::with_features()
+    }
+}
+
+impl<const TRACKS: usize, const DETS: usize, const DIM: usize> TrackStorage<TRACKS, DETS, DIM> {
     /// Bytes of RAM.
     pub const RAM: usize = size_of::<Self>();
 
@@ -96,15 +109,16 @@ impl<const TRACKS: usize, const DETS: usize> TrackStorage<TRACKS, DETS> {
         "TrackStorage holds at most 8191 tracks and 65534 detections"
     );
 
-    /// Empty storage.
+    /// Empty storage with room for an appearance feature of `DIM` numbers per track.
     #[must_use]
-    pub const fn new() -> Self {
+    pub const fn with_features() -> Self {
         const { Self::FITS };
         Self {
             tracks: [Track::ZERO; TRACKS],
             extents: [Extent::ZERO; TRACKS],
             rows: [Row::ZERO; TRACKS],
             edges: [[Edge::ZERO; EDGES_PER_TRACK]; TRACKS],
+            features: [[0.0; DIM]; TRACKS],
             order: [0; DETS],
             candidates: [Candidate::ZERO; DETS],
             columns: [Column::ZERO; DETS],
@@ -133,6 +147,7 @@ impl<const TRACKS: usize, const DETS: usize> TrackStorage<TRACKS, DETS> {
             histories: &mut [],
             rows: &mut self.rows,
             edges: self.edges.as_flattened_mut(),
+            appearance: Appearance { dim: DIM, tracks: self.features.as_flattened_mut(), detections: &[] },
             order: &mut self.order,
             candidates: &mut self.candidates,
             columns: &mut self.columns,
@@ -141,9 +156,9 @@ impl<const TRACKS: usize, const DETS: usize> TrackStorage<TRACKS, DETS> {
     }
 }
 
-impl<const TRACKS: usize, const DETS: usize> Default for TrackStorage<TRACKS, DETS> {
+impl<const TRACKS: usize, const DETS: usize, const DIM: usize> Default for TrackStorage<TRACKS, DETS, DIM> {
     fn default() -> Self {
-        Self::new()
+        Self::with_features()
     }
 }
 
@@ -159,6 +174,7 @@ pub(crate) struct Memory<'a> {
     /// One per track.
     pub(crate) rows: &'a mut [Row],
     pub(crate) edges: &'a mut [Edge],
+    pub(crate) appearance: Appearance<'a>,
     /// Sort keys of the candidates.
     pub(crate) order: &'a mut [u64],
     /// First the `head.high` high-score ones, then the low-score ones up to `head.candidates`, both by their left
@@ -172,9 +188,13 @@ pub(crate) struct Memory<'a> {
 // The sizes in the README, checked wherever the crate is built for a 32-bit target.
 #[cfg(target_pointer_width = "32")]
 const _: () = {
-    assert!(TrackStorage::<16, 32>::RAM == 6_024);
-    assert!(TrackStorage::<32, 64>::RAM == 11_976);
-    assert!(TrackStorage::<64, 128>::RAM == 23_880);
-    assert!(TrackStorage::<256, 512>::RAM == 95_304);
-    assert!(crate::OcSortStorage::<32, 64>::RAM == 19_144);
+    assert!(TrackStorage::<16, 32>::RAM == 6_152);
+    assert!(TrackStorage::<32, 64>::RAM == 12_232);
+    assert!(TrackStorage::<64, 128>::RAM == 24_392);
+    assert!(TrackStorage::<256, 512>::RAM == 97_352);
+    assert!(TrackStorage::<16, 32, 128>::RAM == 14_344);
+    assert!(TrackStorage::<32, 64, 128>::RAM == 28_616);
+    assert!(TrackStorage::<64, 128, 128>::RAM == 57_160);
+    assert!(TrackStorage::<256, 512, 128>::RAM == 228_424);
+    assert!(crate::OcSortStorage::<32, 64>::RAM == 19_400);
 };

@@ -115,6 +115,8 @@ pub(crate) struct Track {
     pub(crate) phase: Phase,
     /// What `size` is.
     pub(crate) shape: Shape,
+    /// Its appearance is known.
+    pub(crate) has_feature: bool,
     /// A duplicate of another track: removed with the end of the frame.
     pub(crate) duplicate: bool,
     /// Was lost for too long, but lives on for a frame: only under the oddities of the original.
@@ -145,6 +147,7 @@ impl Track {
         streak: 0,
         phase: Phase::Gone,
         shape: Shape::Sides,
+        has_feature: false,
         duplicate: false,
         expired: false,
     };

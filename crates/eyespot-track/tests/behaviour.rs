@@ -260,3 +260,44 @@ fn trackers_share_nothing_and_every_placement_works() {
     again.update_with_motion(&frame(0), &Affine::IDENTITY, &mut second);
     assert_eq!(second[0].track.map(TrackId::get), Some(1));
 }
+
+#[test]
+fn appearance_tells_apart_what_boxes_can_not() {
+    let (red, blue) = ([5.0, 0.1, 0.0], [0.0, 0.1, 3.0]);
+    // Two people stand close together and change places between two frames.
+    let run = |with_features: bool| {
+        let storage = TrackStorage::<8, 8, 3>::with_features();
+        let mut tracker = BotSort::new(BotSortConfig::default(), storage).unwrap();
+        let mut last = Vec::new();
+        for index in 0..12 {
+            let swapped = index >= 6;
+            let mut detections = [at(0.0, 0.9, 0), at(4.0, 0.9, 0)];
+            let features = if swapped { [blue, red] } else { [red, blue] };
+            if with_features {
+                tracker.update_with_features(&frame(index), &Affine::IDENTITY, &mut detections, &features);
+            } else {
+                tracker.update_with_motion(&frame(index), &Affine::IDENTITY, &mut detections);
+            }
+            last = detections.iter().map(|detection| detection.track.map(TrackId::get)).collect();
+        }
+        last
+    };
+    assert_eq!(run(false), [Some(1), Some(2)]);
+    assert_eq!(run(true), [Some(2), Some(1)]);
+}
+
+#[test]
+fn features_of_no_use_count_as_none() {
+    let storage = TrackStorage::<8, 8, 2>::with_features();
+    let mut tracker = BotSort::new(BotSortConfig::default(), storage).unwrap();
+    let mut plain = small(BotSortConfig::default());
+    let bad = [[f32::NAN, 1.0], [0.0, 0.0], [f32::INFINITY, 0.0]];
+    for index in 0..6 {
+        let mut detections = [at(0.0, 0.9, 0), at(6.0, 0.8, 0), at(90.0, 0.9, 0), at(95.0, 0.7, 0)];
+        // One feature less than detections.
+        tracker.update_with_features(&frame(index), &Affine::IDENTITY, &mut detections, &bad);
+        let expected = ids(&mut plain, frame(index), &detections);
+        let found: Vec<_> = detections.iter().map(|detection| detection.track.map(TrackId::get)).collect();
+        assert_eq!(found, expected);
+    }
+}

@@ -5,6 +5,7 @@ use core::convert::Infallible;
 
 use eyespot_core::{Detection, ErrorType, Frame, FrameInfo, Tracker};
 
+use crate::config::within;
 use crate::{
     Affine, BotSort, BotSortConfig, BoxFilter, ClassPolicy, Clock, ConfigError, TrackInfo, TrackLosses,
     TrackStorage,
@@ -49,6 +50,18 @@ impl Default for ByteTrackConfig {
     }
 }
 
+impl ByteTrackConfig {
+    /// Checks every option.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the first option that is outside its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        within("track_thresh", self.track_thresh, 0.0, 1.0)?;
+        within("high_thresh", self.high_thresh, 0.0, 1.0)?;
+        BotSortConfig::from(*self).validate()
+    }
+}
+
 impl From<ByteTrackConfig> for BotSortConfig {
     /// ByteTrack is BoT-SORT with another filter state, and without camera motion.
     fn from(config: ByteTrackConfig) -> Self {
@@ -83,6 +96,7 @@ where
     /// # Errors
     /// [`ConfigError`] if an option is outside its range.
     pub fn new(config: ByteTrackConfig, storage: S) -> Result<Self, ConfigError> {
+        config.validate()?;
         BotSort::new(config.into(), storage).map(Self)
     }
 

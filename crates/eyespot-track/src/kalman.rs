@@ -58,8 +58,10 @@ impl Pair {
     pub(crate) fn update(&mut self, measured: [f32; 2], [r0, r1]: [f32; 2]) {
         let ([a0, a1, a2], [b0, b1, b2, b3], [c0, c1, c2]) = (self.a, self.b, self.c);
         let (s0, s2) = (a0 + r0, a2 + r1);
-        let inverse = 1.0 / (s0 * s2 - a1 * a1);
-        let (g0, g1, g2) = (s2 * inverse, -a1 * inverse, s0 * inverse);
+        // S⁻¹ by elimination: the determinant of S could leave the range of `f32`.
+        let ratio = a1 / s2;
+        let g0 = 1.0 / (s0 - ratio * a1);
+        let (g1, g2) = (-ratio * g0, 1.0 / s2 + ratio * ratio * g0);
         let (e0, e1) = (measured[0] - self.at[0], measured[1] - self.at[1]);
         let (y0, y1) = (g0 * e0 + g1 * e1, g1 * e0 + g2 * e1);
         self.at[0] += a0 * y0 + a1 * y1;

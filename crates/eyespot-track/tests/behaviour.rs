@@ -77,6 +77,22 @@ fn frames_left_out_count_like_frames_without_detections() {
 }
 
 #[test]
+fn the_longest_gap_and_the_largest_box_stay_finite() {
+    let config = BotSortConfig { track_buffer: 1_000_000, ..BotSortConfig::default() };
+    let mut tracker = small(config);
+    let huge = Detection::new(BBox::new(-1e6, -1e6, 1e6, 1e6), 0.9, ClassId(0));
+    let turn = Affine::from_rows([0.8, -0.6, 0.0], [0.6, 0.8, 0.0]);
+    for (n, index) in [0, 1, 2, 900_000, 900_001, 1_800_000].into_iter().enumerate() {
+        let mut detections = [huge];
+        tracker.update_with_motion(&frame(index), &turn, &mut detections);
+        assert!(tracker.tracks().count() > 0, "update {n}");
+        for track in tracker.tracks() {
+            assert!(track.bbox.xyxy().iter().all(|value| value.is_finite()), "update {n}: {track:?}");
+        }
+    }
+}
+
+#[test]
 fn a_score_on_a_threshold_is_above_it_for_high_and_below_it_for_low() {
     let config = BotSortConfig {
         track_high_thresh: 0.5,

@@ -92,7 +92,7 @@ fn oc_sort_finds_an_object_that_stopped_while_it_was_hidden() {
 fn bad_options_are_refused_by_name() {
     let bad = ByteTrackConfig { track_thresh: 2.0, ..ByteTrackConfig::default() };
     let error = ByteTrack::new(bad, TrackStorage::<1, 1>::new()).unwrap_err();
-    assert_eq!(error.option, "track_high_thresh");
+    assert_eq!(error.option, "track_thresh");
     let bad = SortConfig { iou_threshold: -0.1, ..SortConfig::default() };
     assert_eq!(Sort::new(bad, TrackStorage::<1, 1>::new()).unwrap_err().option, "iou_threshold");
     let bad = OcSortConfig { delta_t: 4, ..OcSortConfig::default() };

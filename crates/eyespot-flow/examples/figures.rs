@@ -2,6 +2,8 @@
 //!
 //! `EYESPOT_DATA=... cargo run --release -p eyespot-flow --example figures`
 
+#![allow(clippy::expect_used, missing_docs, reason = "a figure that can't be taken ends the program")]
+
 #[path = "../tests/scenes/mod.rs"]
 mod scenes;
 

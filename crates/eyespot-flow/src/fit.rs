@@ -155,7 +155,7 @@ fn solve(matches: &[Match], limit: f32) -> Option<(Similarity, usize)> {
             target[axis] += weight * one.to[axis];
         }
     }
-    if !(total > 1e-3) {
+    if total.is_nan() || total <= 1e-3 {
         return None;
     }
     let (middle, target) = (middle.map(|sum| sum / total), target.map(|sum| sum / total));
@@ -190,13 +190,14 @@ fn solve(matches: &[Match], limit: f32) -> Option<(Similarity, usize)> {
 fn solve_symmetric(mut system: [[f32; 5]; 4]) -> Option<[f32; 4]> {
     for pivot in 0..4 {
         let divisor = system[pivot][pivot];
-        if !(divisor > 1e-9) {
+        if divisor.is_nan() || divisor <= 1e-9 {
             return None;
         }
         for row in pivot + 1..4 {
             let share = system[pivot][row] / divisor;
-            for column in row..5 {
-                system[row][column] -= share * system[pivot][column];
+            let upper = system[pivot];
+            for (entry, above) in system[row].iter_mut().zip(upper).skip(row) {
+                *entry -= share * above;
             }
         }
     }

@@ -7,6 +7,7 @@ extern crate std;
 mod coarse;
 mod config;
 mod corner;
+mod estimate;
 mod fit;
 mod level;
 mod shrink;

@@ -38,8 +38,8 @@ pub(crate) struct Found {
     /// Corner of the window in the current frame.
     pub(crate) x: f32,
     pub(crate) y: f32,
-    /// Length of the last step in pixels.
-    pub(crate) step: f32,
+    /// The last step was shorter than a tenth of a pixel.
+    pub(crate) settled: bool,
     /// Sum of squared differences over the contrast of the template: 0 for an exact copy, about 2 for two pictures
     /// that have nothing to do with each other.
     pub(crate) mismatch: f32,
@@ -47,12 +47,21 @@ pub(crate) struct Found {
 
 /// The sum of 8 lanes.
 #[inline]
-fn total(lanes: [f32; WINDOW]) -> f32 {
+fn total(lanes: &[f32; WINDOW]) -> f32 {
     let mut half = [0.0; WINDOW / 2];
     for (index, sum) in half.iter_mut().enumerate() {
         *sum = lanes[index] + lanes[index + WINDOW / 2];
     }
     half.iter().sum()
+}
+
+#[inline]
+fn totals<const N: usize>(sums: &[[f32; WINDOW]; N]) -> [f32; N] {
+    let mut out = [0.0; N];
+    for (out, lanes) in out.iter_mut().zip(sums) {
+        *out = total(lanes);
+    }
+    out
 }
 
 #[inline]
@@ -96,13 +105,13 @@ impl Template {
                 sums[6][x] += middle[x] * middle[x];
             }
             pixels[y] = middle;
-            energy_y += total(energy) * (y as f32 + 0.5);
+            energy_y += total(&energy) * (y as f32 + 0.5);
         }
         let mut energy_x = 0.0;
-        for x in 0..WINDOW {
-            energy_x += (sums[2][x] + sums[4][x]) * (x as f32 + 0.5);
+        for (x, (xx, yy)) in sums[2].iter().zip(&sums[4]).enumerate() {
+            energy_x += (xx + yy) * (x as f32 + 0.5);
         }
-        let [gx, gy, xx, xy, yy, grey, squares] = sums.map(total);
+        let [gx, gy, xx, xy, yy, grey, squares] = totals(&sums);
         let energy = (xx + yy).max(1e-6);
         let (mean_x, mean_y) = (gx / PIXELS, gy / PIXELS);
         for y in 0..WINDOW {
@@ -122,7 +131,7 @@ impl Template {
     }
 
     /// Looks for the window in `level`, starting with its corner at `x, y`. `None` where it has no texture, leaves
-    /// the picture or strays more than `reach` pixels from the start.
+    /// the picture or strays more than `reach` pixels from the start. Stops after a step shorter than `enough`.
     #[inline]
     pub(crate) fn find(
         &self,
@@ -130,6 +139,7 @@ impl Template {
         [start_x, start_y]: [f32; 2],
         steps: u32,
         reach: f32,
+        enough: f32,
     ) -> Option<Found> {
         let [xx, xy, yy] = self.tensor;
         let determinant = xx * yy - xy * xy;
@@ -143,17 +153,17 @@ impl Template {
             let (dx, dy) = ((xy * by - yy * bx) / determinant, (xy * bx - xx * by) / determinant);
             (x, y) = (x + dx, y + dy);
             let (away_x, away_y) = (x - start_x, y - start_y);
-            // Also stops what is not a number.
-            if !(away_x * away_x + away_y * away_y <= reach * reach) {
+            let away = away_x * away_x + away_y * away_y;
+            if away.is_nan() || away > reach * reach {
                 return None;
             }
             let square = dx * dx + dy * dy;
             found = Some((square, mismatch));
-            if square < 1e-5 {
+            if square < enough * enough {
                 break;
             }
         }
-        found.map(|(square, mismatch)| Found { x, y, step: square, mismatch })
+        found.map(|(square, mismatch)| Found { x, y, settled: square < 0.01, mismatch })
     }
 
     /// Inverse covariance of a place where the window was found: the noise is what differs there, and no place is
@@ -173,16 +183,17 @@ impl Template {
     fn compare(&self, level: &Level<'_>, x: f32, y: f32) -> Option<[f32; 3]> {
         let sampled = sample(level, x, y)?;
         let mut sums = [[0.0f32; WINDOW]; 4];
-        for row in 0..WINDOW {
+        for (row, sampled) in sampled.iter().enumerate() {
+            let (pixels, slope_x, slope_y) = (&self.pixels[row], &self.slope_x[row], &self.slope_y[row]);
             for x in 0..WINDOW {
-                let difference = sampled[row][x] - self.pixels[row][x];
-                sums[0][x] += self.slope_x[row][x] * difference;
-                sums[1][x] += self.slope_y[row][x] * difference;
+                let difference = sampled[x] - pixels[x];
+                sums[0][x] += slope_x[x] * difference;
+                sums[1][x] += slope_y[x] * difference;
                 sums[2][x] += difference;
                 sums[3][x] += difference * difference;
             }
         }
-        let [bx, by, sum, squares] = sums.map(total);
+        let [bx, by, sum, squares] = totals(&sums);
         Some([bx, by, (squares - sum * sum / PIXELS) / self.contrast])
     }
 }
@@ -213,24 +224,27 @@ fn sample(level: &Level<'_>, x: f32, y: f32) -> Option<Patch> {
     }
     let (left, top) = (x as usize, y as usize);
     let (across, down) = (cubic(x - left as f32), cubic(y - top as f32));
-    let mut out = [[0.0; WINDOW]; WINDOW];
-    for row in 0..REACH {
+    let mut mixed = [[0.0; WINDOW]; REACH];
+    for (row, mixed) in mixed.iter_mut().enumerate() {
         let bytes: &[u8; REACH] = level.span(left - 1, top - 1 + row)?;
         let taps = [widen(bytes), widen(&bytes[1..]), widen(&bytes[2..]), widen(&bytes[3..])];
-        let mut mixed = [0.0; WINDOW];
-        for x in 0..WINDOW {
-            mixed[x] = across[0] * taps[0][x]
-                + across[1] * taps[1][x]
-                + across[2] * taps[2][x]
-                + across[3] * taps[3][x];
-        }
-        for (tap, weight) in down.iter().enumerate() {
-            if let Some(out) = row.checked_sub(tap).and_then(|row| out.get_mut(row)) {
-                for x in 0..WINDOW {
-                    out[x] += weight * mixed[x];
-                }
-            }
-        }
+        *mixed = mix(&across, &taps);
+    }
+    let mut out = [[0.0; WINDOW]; WINDOW];
+    for (out, rows) in out.iter_mut().zip(mixed.array_windows::<4>()) {
+        *out = mix(&down, rows);
     }
     Some(out)
+}
+
+#[inline]
+fn mix(weights: &[f32; 4], taps: &[[f32; WINDOW]; 4]) -> [f32; WINDOW] {
+    let mut out = [0.0; WINDOW];
+    for (x, out) in out.iter_mut().enumerate() {
+        *out = weights[0] * taps[0][x]
+            + weights[1] * taps[1][x]
+            + weights[2] * taps[2][x]
+            + weights[3] * taps[3][x];
+    }
+    out
 }

@@ -1,40 +1,40 @@
 //! Pairs of frames whose motion is known: a picture seen by a camera that turns, zooms and shifts, with noise and
 //! with things that move on their own.
-#![allow(dead_code, reason = "each test uses some of it")]
+#![allow(dead_code, clippy::panic, reason = "each test uses some of it, and a broken photo ends it")]
 
 use eyespot_track::Affine;
 
 /// Numbers that are the same in each run.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn next(&mut self) -> u32 {
+    pub(crate) fn next(&mut self) -> u32 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as u32
     }
     /// `0..1`.
-    pub fn unit(&mut self) -> f32 {
+    pub(crate) fn unit(&mut self) -> f32 {
         self.next() as f32 / (1u64 << 31) as f32
     }
-    pub fn between(&mut self, low: f32, high: f32) -> f32 {
+    pub(crate) fn between(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.unit()
     }
     /// About normal: mean 0, deviation 1.
-    pub fn normal(&mut self) -> f32 {
+    pub(crate) fn normal(&mut self) -> f32 {
         (0..12).map(|_| self.unit()).sum::<f32>() - 6.0
     }
 }
 
 /// A picture with three colours, `0..=255`.
-pub struct Picture {
-    pub width: usize,
-    pub height: usize,
-    pub pixels: Vec<[u8; 3]>,
+pub(crate) struct Picture {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) pixels: Vec<[u8; 3]>,
 }
 
 impl Picture {
     /// A picture of boxes and waves: texture of all sizes, corners everywhere.
-    pub fn procedural(width: usize, height: usize, seed: u64) -> Self {
+    pub(crate) fn procedural(width: usize, height: usize, seed: u64) -> Self {
         let mut random = Random(seed);
         let mut pixels = vec![[0u8; 3]; width * height];
         for (index, pixel) in pixels.iter_mut().enumerate() {
@@ -55,7 +55,7 @@ impl Picture {
         Self { width, height, pixels }
     }
 
-    pub fn open(path: &std::path::Path) -> Self {
+    pub(crate) fn open(path: &std::path::Path) -> Self {
         let picture =
             image::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).to_rgb8();
         let (width, height) = (picture.width() as usize, picture.height() as usize);
@@ -96,14 +96,14 @@ impl Picture {
 
 /// A turn in degrees and a zoom about the middle of the frame, then a shift in pixels.
 #[derive(Debug, Clone, Copy)]
-pub struct Move {
-    pub degrees: f32,
-    pub zoom: f32,
-    pub shift: [f32; 2],
+pub(crate) struct Move {
+    pub(crate) degrees: f32,
+    pub(crate) zoom: f32,
+    pub(crate) shift: [f32; 2],
 }
 
 impl Move {
-    pub fn affine(&self, width: usize, height: usize) -> Affine {
+    pub(crate) fn affine(&self, width: usize, height: usize) -> Affine {
         let (sin, cos) = self.degrees.to_radians().sin_cos();
         let (a, b) = (self.zoom * cos, self.zoom * sin);
         let (x, y) = (width as f32 / 2.0, height as f32 / 2.0);
@@ -116,27 +116,27 @@ impl Move {
 
 /// What is added to the moved picture.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Trouble {
+pub(crate) struct Trouble {
     /// Standard deviation of the noise in grey levels.
-    pub noise: f32,
+    pub(crate) noise: f32,
     /// Discs of another part of the picture that move on their own.
-    pub movers: usize,
+    pub(crate) movers: usize,
     /// Change of brightness of the second frame.
-    pub brighter: f32,
+    pub(crate) brighter: f32,
 }
 
 /// Two frames and the true motion from the first to the second.
-pub struct Pair {
-    pub width: usize,
-    pub height: usize,
-    pub frames: [Vec<[u8; 3]>; 2],
-    pub truth: Affine,
+pub(crate) struct Pair {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) frames: [Vec<[u8; 3]>; 2],
+    pub(crate) truth: Affine,
     /// Boxes of the movers in each frame: x1, y1, x2, y2.
-    pub boxes: [Vec<[f32; 4]>; 2],
+    pub(crate) boxes: [Vec<[f32; 4]>; 2],
 }
 
 impl Pair {
-    pub fn new(
+    pub(crate) fn new(
         picture: &Picture,
         (width, height): (usize, usize),
         turn: Move,
@@ -202,7 +202,7 @@ impl Pair {
 }
 
 /// Mean distance of the four corners of the frame under two transforms, in pixels.
-pub fn corner_error(one: &Affine, two: &Affine, width: usize, height: usize) -> f32 {
+pub(crate) fn corner_error(one: &Affine, two: &Affine, width: usize, height: usize) -> f32 {
     let (right, bottom) = (width as f32, height as f32);
     let corners = [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)];
     let distance = |(x, y): (f32, f32)| {
@@ -213,7 +213,7 @@ pub fn corner_error(one: &Affine, two: &Affine, width: usize, height: usize) -> 
 }
 
 /// The folder with photos and videos, if there is one. Says so loudly where there is none.
-pub fn data() -> Option<std::path::PathBuf> {
+pub(crate) fn data() -> Option<std::path::PathBuf> {
     let fallback = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
     let path = std::env::var_os("EYESPOT_DATA").map_or_else(|| fallback.into(), std::path::PathBuf::from);
     if path.is_dir() {

@@ -1,5 +1,7 @@
 //! Known motions are found, and everything else is the identity and counted.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod scenes;
 
 use eyespot_core::{BBox, ClassId, Detection, Frame, ImageView, PixelFormat};
@@ -78,7 +80,7 @@ fn known_motions_of_photos_are_found_to_a_few_hundredths_of_a_pixel() {
 
 #[test]
 fn microcontroller_memory_is_enough_for_a_small_camera() {
-    assert!(FlowStorage::<{ 80 * 60 }, 64>::RAM < 20 * 1024);
+    const { assert!(FlowStorage::<{ 80 * 60 }, 64>::RAM < 20 * 1024) };
     let picture = Picture::procedural(400, 320, 2);
     let mut motion = flow::<{ 80 * 60 }, 64>();
     for turn in [MOVES[0], MOVES[2], MOVES[3], MOVES[5]] {
@@ -222,7 +224,7 @@ fn what_detections_cover_is_left_out() {
     let picture = Picture::procedural(800, 600, 8);
     let other = Picture::procedural(800, 600, 9);
     let (width, height) = (640usize, 480usize);
-    let covered = |x: usize, y: usize| x >= 100 && x < 560 && y >= 60 && y < 440;
+    let covered = |x: usize, y: usize| (100..560).contains(&x) && (60..440).contains(&y);
     let draw = |camera: usize, thing: usize| -> Vec<[u8; 3]> {
         (0..width * height)
             .map(|index| {
@@ -288,4 +290,58 @@ fn static_memory_serves_as_well() {
     motion.estimate(&rgb(&picture.pixels, 320, 240), &[]);
     motion.estimate(&rgb(&picture.pixels, 320, 240), &[]);
     assert_eq!(motion.stats().estimated, 1);
+}
+
+/// What the motion leaves of the differences between successive frames of a driving car's video.
+#[test]
+fn compensation_lessens_the_residual_of_a_real_video() {
+    let Some(data) = data() else { return };
+    let video = data.join("videos/road_pov_1280x720.mp4");
+    let (width, height) = (640usize, 360usize);
+    let frames = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(video)
+        .args(["-vf", "scale=640:360", "-f", "rawvideo", "-pix_fmt", "gray", "-"])
+        .output();
+    let Ok(frames) = frames else {
+        eprintln!("IGNORED: no ffmpeg to read the video with");
+        return;
+    };
+    let frames: Vec<&[u8]> = frames.stdout.chunks_exact(width * height).collect();
+    assert!(frames.len() > 60);
+    let mut motion = flow::<{ 640 * 360 }, 960>();
+    let (mut still, mut moved) = (0.0, 0.0);
+    for pair in frames.windows(2) {
+        let [before, after] = [pair[0], pair[1]];
+        motion.reset();
+        motion.estimate(&gray(before, width, height), &[]);
+        let found = motion.estimate(&gray(after, width, height), &[]);
+        assert_eq!(motion.stats().estimated, 1);
+        still += residual(before, after, &Affine::IDENTITY, (width, height));
+        moved += residual(before, after, &found, (width, height));
+    }
+    eprintln!("mean residual {} without and {} with compensation", still / 66.0, moved / 66.0);
+    assert!(moved < 0.8 * still, "{moved} {still}");
+}
+
+/// Mean difference of the second frame from the moved first one, away from the borders.
+fn residual(before: &[u8], after: &[u8], motion: &Affine, (width, height): (usize, usize)) -> f32 {
+    let (mut sum, mut count) = (0.0, 0);
+    for y in 40..height - 40 {
+        for x in 40..width - 40 {
+            let (u, v) = motion.apply(x as f32 + 0.5, y as f32 + 0.5);
+            let (u, v) = (u - 0.5, v - 0.5);
+            if !(u >= 0.0 && v >= 0.0 && u < (width - 1) as f32 && v < (height - 1) as f32) {
+                continue;
+            }
+            let (left, top) = (u as usize, v as usize);
+            let (p, q) = (u - left as f32, v - top as f32);
+            let at = |x: usize, y: usize| f32::from(after[y * width + x]);
+            let upper = at(left, top) * (1.0 - p) + at(left + 1, top) * p;
+            let lower = at(left, top + 1) * (1.0 - p) + at(left + 1, top + 1) * p;
+            sum += (upper * (1.0 - q) + lower * q - f32::from(before[y * width + x])).abs();
+            count += 1;
+        }
+    }
+    sum / count as f32
 }

@@ -1,5 +1,7 @@
 //! Nothing panics, and what is returned is usable.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use eyespot_core::{BBox, ClassId, Detection, Frame, ImageView, PixelFormat};
 use eyespot_flow::{FlowStorage, SparseFlow};
 use eyespot_track::{Affine, CameraMotion};

@@ -12,7 +12,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use eyespot_core::{Frame, ImageView, PixelFormat};
-use eyespot_flow::{FlowStorage, SparseFlow};
+use eyespot_flow::{FlowStorage, OrbFlow, OrbStorage, SparseFlow};
 use eyespot_track::{Affine, CameraMotion};
 use scenes::{Move, Pair, Picture, Trouble, corner_error, data};
 
@@ -118,11 +118,13 @@ fn main() {
     let mut small = SparseFlow::new(Box::new(FlowStorage::<{ 480 * 270 }, 512>::new()));
     let mut middle = SparseFlow::new(Box::new(FlowStorage::<{ 640 * 360 }, 960>::new()));
     let mut large = SparseFlow::new(Box::new(FlowStorage::<{ 960 * 540 }, 2048>::new()));
+    let mut orb = OrbFlow::new(Box::new(OrbStorage::<{ 640 * 360 }, 960>::new()));
     let mut columns = vec![
         ("480x270, BGR", vec![], vec![]),
         ("640x360, BGR", vec![], vec![]),
         ("640x360, luma", vec![], vec![]),
         ("960x540, BGR", vec![], vec![]),
+        ("ORB 640x360", vec![], vec![]),
     ];
     if peer.is_some() {
         columns.push(("OpenCV flow", vec![], vec![]));
@@ -151,6 +153,7 @@ fn main() {
                 measure(&mut middle, &colour),
                 measure(&mut middle, &gray),
                 measure(&mut large, &colour),
+                measure(&mut orb, &colour),
             ];
             if let Some(peer) = &mut peer {
                 results.extend(peer.measure(&pair));

@@ -67,7 +67,7 @@ impl<'a> Boxes<'a> {
 }
 
 /// Side of the tiles so that there are at most `count` of them: a multiple of the lattice.
-fn tile_side(width: usize, height: usize, count: usize) -> usize {
+pub(crate) fn tile_side(width: usize, height: usize, count: usize) -> usize {
     let mut side = 2 * LATTICE;
     while width.div_ceil(side) * height.div_ceil(side) > count.max(1) {
         side += LATTICE;

@@ -27,8 +27,8 @@ impl State {
 /// Farthest that a match may lie from the first estimate, in working pixels.
 const AGREE: f32 = 1.5;
 
-/// How a method makes its first matches: from the pyramids of the two frames and the corners of the first, the
-/// strongest first, into the front of the matches. Returns how many it made and how many it tried.
+/// How a method makes its first matches: from the pyramids of the two frames and the corners of the first,
+/// into the front of the matches. Returns how many it made and how many it tried.
 pub(crate) trait Leaders {
     fn find(
         &mut self,
@@ -37,6 +37,17 @@ pub(crate) trait Leaders {
         corners: &mut [Corner],
         matches: &mut [Match],
     ) -> (usize, usize);
+}
+
+/// Corners that the first estimate is made from.
+pub(crate) const LEADERS: usize = 160;
+
+/// Brings the strongest corners to the front and returns how many of them lead.
+pub(crate) fn sort_leaders(corners: &mut [Corner]) -> usize {
+    if LEADERS < corners.len() {
+        corners.select_nth_unstable_by(LEADERS, |one, two| two.strength.total_cmp(&one.strength));
+    }
+    corners.len().min(LEADERS)
 }
 
 /// Takes the next frame: its motion since the previous one, and its corners for the next.

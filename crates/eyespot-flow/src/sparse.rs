@@ -9,7 +9,7 @@ use eyespot_track::{Affine, CameraMotion};
 use crate::coarse::coarse_shift;
 use crate::config::{FlowConfig, FlowStats};
 use crate::corner::Corner;
-use crate::estimate::{Leaders, State, step};
+use crate::estimate::{Leaders, State, sort_leaders, step};
 use crate::fit::Match;
 use crate::level::Pyramid;
 use crate::storage::FlowStorage;
@@ -86,9 +86,6 @@ impl<S, const PIXELS: usize, const POINTS: usize> fmt::Debug for SparseFlow<S, P
     }
 }
 
-/// Corners that are followed through the pyramid for the first estimate.
-const LEADERS: usize = 160;
-
 struct LucasKanade;
 
 impl Leaders for LucasKanade {
@@ -99,10 +96,7 @@ impl Leaders for LucasKanade {
         corners: &mut [Corner],
         matches: &mut [Match],
     ) -> (usize, usize) {
-        let tried = corners.len().min(LEADERS);
-        if tried < corners.len() {
-            corners.select_nth_unstable_by(tried, |one, two| two.strength.total_cmp(&one.strength));
-        }
+        let tried = sort_leaders(corners);
         let top = before.top();
         let scale = (1usize << top) as f32;
         let shift = coarse_shift(before.level(top), now.level(top)).map(|pixels| pixels * scale);

@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::corner::Corner;
 use crate::fit::Match;
+use crate::keypoint::Keypoint;
 
 /// Memory for frames of at most `PIXELS` working pixels and `POINTS` corners.
 ///
@@ -53,6 +54,36 @@ impl<const PIXELS: usize, const POINTS: usize> fmt::Debug for FlowStorage<PIXELS
             .field("pixels", &PIXELS)
             .field("points", &POINTS)
             .finish_non_exhaustive()
+    }
+}
+
+/// Memory for [`OrbFlow`](crate::OrbFlow): that of a [`FlowStorage`] and a descriptor per point.
+#[derive(Clone)]
+pub struct OrbStorage<const PIXELS: usize, const POINTS: usize> {
+    pub(crate) flow: FlowStorage<PIXELS, POINTS>,
+    pub(crate) keypoints: [Keypoint; POINTS],
+}
+
+impl<const PIXELS: usize, const POINTS: usize> OrbStorage<PIXELS, POINTS> {
+    /// Bytes of RAM.
+    pub const RAM: usize = size_of::<Self>();
+
+    /// Empty storage.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { flow: FlowStorage::new(), keypoints: [Keypoint::ZERO; POINTS] }
+    }
+}
+
+impl<const PIXELS: usize, const POINTS: usize> Default for OrbStorage<PIXELS, POINTS> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const PIXELS: usize, const POINTS: usize> fmt::Debug for OrbStorage<PIXELS, POINTS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OrbStorage").field("pixels", &PIXELS).field("points", &POINTS).finish_non_exhaustive()
     }
 }
 

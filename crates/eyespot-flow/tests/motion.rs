@@ -5,7 +5,7 @@
 mod scenes;
 
 use eyespot_core::{BBox, ClassId, Detection, Frame, ImageView, PixelFormat};
-use eyespot_flow::{FlowConfig, FlowStats, FlowStorage, SparseFlow};
+use eyespot_flow::{FlowConfig, FlowStats, FlowStorage, OrbFlow, OrbStorage, SparseFlow};
 use eyespot_track::{Affine, CameraMotion};
 use scenes::{Move, Pair, Picture, Random, Trouble, corner_error, data};
 
@@ -290,6 +290,31 @@ fn static_memory_serves_as_well() {
     motion.estimate(&rgb(&picture.pixels, 320, 240), &[]);
     motion.estimate(&rgb(&picture.pixels, 320, 240), &[]);
     assert_eq!(motion.stats().estimated, 1);
+}
+
+#[test]
+fn keypoints_find_large_turns_and_shifts_and_refuse_cuts() {
+    let picture = Picture::procedural(1000, 800, 14);
+    let mut motion = OrbFlow::new(Box::new(OrbStorage::<{ 320 * 240 }, 300>::new()));
+    for turn in MOVES.into_iter().chain([
+        Move { degrees: 15.0, zoom: 1.0, shift: [10.0, 4.0] },
+        Move { degrees: -2.0, zoom: 1.0, shift: [-120.0, 90.0] },
+    ]) {
+        let trouble = Trouble { noise: 2.0, movers: 2, brighter: 0.0 };
+        let pair = Pair::new(&picture, (640, 480), turn, trouble, 5);
+        let error = error(&mut motion, &pair);
+        assert!(error < 0.3, "{turn:?}: {error}");
+    }
+    motion.reset();
+    for seed in 20..26 {
+        let scene = Picture::procedural(640, 480, seed);
+        assert_eq!(motion.estimate(&rgb(&scene.pixels, 640, 480), &[]), Affine::IDENTITY);
+    }
+    let flat = vec![90u8; 640 * 480];
+    motion.estimate(&gray(&flat, 640, 480), &[]);
+    motion.estimate(&gray(&flat, 640, 480), &[]);
+    let stats = motion.stats();
+    assert_eq!((stats.first, stats.estimated, stats.flat), (1, 0, 1), "{stats:?}");
 }
 
 /// What the motion leaves of the differences between successive frames of a driving car's video.

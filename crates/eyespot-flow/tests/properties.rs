@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use eyespot_core::{BBox, ClassId, Detection, Frame, ImageView, PixelFormat};
-use eyespot_flow::{FlowStorage, SparseFlow};
+use eyespot_flow::{FlowStorage, OrbFlow, OrbStorage, SparseFlow};
 use eyespot_track::{Affine, CameraMotion};
 use proptest::prelude::*;
 
@@ -33,9 +33,12 @@ fn check<const PIXELS: usize, const POINTS: usize>(
     detections: &[Detection],
 ) {
     let mut motion = SparseFlow::new(Box::new(FlowStorage::<PIXELS, POINTS>::new()));
+    let mut orb = OrbFlow::new(Box::new(OrbStorage::<PIXELS, POINTS>::new()));
     for bytes in frames {
         let view = ImageView::packed(bytes, width, height, format).unwrap();
         let found = motion.estimate(&Frame::still(view), detections);
+        assert!(found.is_usable(), "{found:?}");
+        let found = orb.estimate(&Frame::still(view), detections);
         assert!(found.is_usable(), "{found:?}");
     }
     let stats = motion.stats();

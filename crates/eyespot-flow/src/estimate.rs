@@ -108,7 +108,10 @@ fn motion(
         return Err(Failure::Cut);
     }
     let first = matches.get(..found).unwrap_or(&[]);
-    let (start, inliers) = consensus(first, AGREE).ok_or(Failure::FewInliers)?;
+    let (start, inliers) = consensus(first, AGREE).ok_or(Failure::Cut)?;
+    if inliers * 10 < tried {
+        return Err(Failure::Cut);
+    }
     check(&start, inliers, tried, config)?;
     let mut found = 0;
     let refined = corners.iter().filter_map(|corner| refine(before, now, corner, &start));

@@ -33,12 +33,18 @@ pub(crate) enum Command {
 impl Command {
     /// What runs without a command.
     pub(crate) fn demo() -> Self {
-        Self::Demo(Demo { frames: DEMO_FRAMES, seed: DEMO_SEED, save_dir: DEMO_DIR.into() })
+        Self::Demo(Demo {
+            frames: DEMO_FRAMES,
+            seed: DEMO_SEED,
+            objects: DEMO_OBJECTS,
+            save_dir: DEMO_DIR.into(),
+        })
     }
 }
 
 const DEMO_FRAMES: u64 = 300;
-const DEMO_SEED: u32 = 7;
+const DEMO_SEED: u32 = 9;
+const DEMO_OBJECTS: u8 = 4;
 const DEMO_DIR: &str = "out";
 
 #[derive(Debug, Args)]
@@ -49,6 +55,9 @@ pub(crate) struct Demo {
     /// Another number is another scene.
     #[arg(long, default_value_t = DEMO_SEED)]
     pub(crate) seed: u32,
+    /// Objects that take part. Where they touch, the motion predictor sees one.
+    #[arg(long, default_value_t = DEMO_OBJECTS, value_parser = clap::value_parser!(u8).range(1..=24))]
+    pub(crate) objects: u8,
     /// Where the video and the results go.
     #[arg(long, default_value = DEMO_DIR, value_name = "DIR")]
     pub(crate) save_dir: PathBuf,

@@ -8,9 +8,7 @@ use eyespot_core::{
     ErrorType, Pipeline, Predictions, PredictionsBuf, Predictor as _, Record, Sink, SourceId,
 };
 use eyespot_eval::mot::{self, Row, Sequence};
-use eyespot_media::{
-    Annotator, ColorBy, DrawOptions, JsonLines, SourceNames, VideoSink, VideoWriter, VideoWriterOptions,
-};
+use eyespot_media::{Annotator, ColorBy, DrawOptions, JsonLines, SourceNames, VideoSink, VideoWriter};
 use eyespot_motion::{MotionConfig, MotionPredictor, MotionStorage};
 use eyespot_scene::{Scene, SceneConfig, SceneSource};
 use eyespot_track::{BotSort, BotSortConfig, TrackStorage};
@@ -28,7 +26,7 @@ type Tracks = TrackStorage<32, 64>;
 type Results = Predictions<64>;
 
 pub(crate) fn run(demo: &Demo, quiet: bool) -> Result<Outcome, Failure> {
-    let config = SceneConfig { seed: demo.seed, ..SceneConfig::new(WIDTH, HEIGHT) };
+    let config = SceneConfig { seed: demo.seed, objects: demo.objects, ..SceneConfig::new(WIDTH, HEIGHT) };
     let scene = Scene::new(config)?;
     let camera = SceneSource::new(scene.clone(), vec![0; config.frame_bytes()]).with_frames(demo.frames);
     let predictor = MotionPredictor::new(MotionConfig::default(), Box::new(Motion::new()))?;
@@ -94,11 +92,7 @@ fn sinks(
         ..DrawOptions::default()
     };
     let annotator = Annotator::new(spec, options).with_trails(30);
-    let writer = VideoWriter::create(
-        video,
-        None,
-        VideoWriterOptions { fps: f32::from(fps), ..VideoWriterOptions::default() },
-    )?;
+    let writer = VideoWriter::create(video, None, f32::from(fps))?;
     Ok((JsonLines::create(results, spec.labels, names)?, VideoSink::new(writer, annotator)))
 }
 

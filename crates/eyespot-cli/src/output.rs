@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use eyespot_core::{AnyError, Boxed, ErrorType, ModelSpec, Record, Sink};
 use eyespot_media::{
     Annotator, ColorBy, DrawOptions, ImageSink, JsonLines, MediaError, Source, SourceNames, VideoSink,
-    VideoWriter, VideoWriterOptions,
+    VideoWriter,
 };
 
 use crate::args;
@@ -78,9 +78,9 @@ impl Output {
         let Some(pictures) = &mut self.pictures else { return Ok(()) };
         pictures.in_video = matches!(source, Source::Video(_));
         if let Source::Video(video) = source {
-            let path = pictures.dir.join(pictures.video_name(video.path()));
-            let options = VideoWriterOptions { fps: video.fps() as f32, ..VideoWriterOptions::default() };
-            let writer = VideoWriter::create(&path, Some(video.path()), options)?;
+            let name = pictures.video_name(video.path());
+            let path = pictures.dir.join(name);
+            let writer = VideoWriter::create(&path, Some(video.path()), video.fps() as f32)?;
             self.video = Some(VideoSink::new(writer, pictures.annotator.clone()));
             self.written.push(path);
         } else if !self.written.contains(&pictures.dir) {

@@ -15,7 +15,7 @@ pub enum StoreError {
     NoHome,
     /// The model is not in the store and may not be pulled.
     #[error(
-        "the model `{model}` is not in the store and pulling is off: run `eyespot pull {model}` where there is a \
+        "the model `{model}` is not in the store and pulling is off: run `models pull {model}` where there is a \
          network, or put the file from {url} at {}", path.display()
     )]
     Offline {

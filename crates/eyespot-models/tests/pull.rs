@@ -458,7 +458,7 @@ fn offline_says_where_the_file_belongs_and_accepts_it_there() {
     let error = store.pull(&model, &offline, &mut NoProgress).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let path = store.path(&model);
-    for part in [path.to_str().unwrap(), "eyespot pull toy/net", "https://example.org/net.pth"] {
+    for part in [path.to_str().unwrap(), "models pull toy/net", "https://example.org/net.pth"] {
         assert!(error.to_string().contains(part), "{error}");
     }
     fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -19,11 +19,11 @@ const ROUNDS: usize = 4;
 const FRAMES: u64 = 30;
 
 /// Names of the stages, in the order of their times.
-const STAGES: [&str; 7] =
-    ["decode H.264", "letterbox", "forward", "decode head", "NMS", "BoT-SORT", "draw"];
+const STAGES: [&str; 7] = ["decode H.264", "letterbox", "forward", "decode head", "NMS", "BoT-SORT", "draw"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let paths = ["models/yolox_nano.onnx", "videos/cars_1280x720.mp4", "golden/yolox_nano_bus.jpg.input_u8.npy"];
+    let paths =
+        ["models/yolox_nano.onnx", "videos/cars_1280x720.mp4", "golden/yolox_nano_bus.jpg.input_u8.npy"];
     let [Some(weights), Some(video), Some(tensor)] = paths.map(data) else { return Ok(()) };
     let device = DeviceChoice::Cpu.open()?;
     let model = eyespot_burn::load::<Yolox>(&weights, device.device())?;
@@ -39,14 +39,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .output();
         match peer {
             Ok(peer) if peer.status.success() => {
-                println!("round {round}: ONNX Runtime, version and median ms on 1 and 2 threads: {}",
-                    String::from_utf8_lossy(&peer.stdout).trim());
+                println!(
+                    "round {round}: ONNX Runtime, version and median ms on 1 and 2 threads: {}",
+                    String::from_utf8_lossy(&peer.stdout).trim()
+                );
             }
             _ => println!("round {round}: no ONNX Runtime here (pip install onnxruntime numpy)"),
         }
         run(&video, &mut predictor, &mut times)?;
     }
-    println!("cars_1280x720.mp4, YOLOX-nano at 416 on {}, median of {} frames:", predictor.device(), ROUNDS as u64 * FRAMES);
+    println!(
+        "cars_1280x720.mp4, YOLOX-nano at 416 on {}, median of {} frames:",
+        predictor.device(),
+        ROUNDS as u64 * FRAMES
+    );
     for (stage, times) in STAGES.iter().zip(&mut times) {
         times.sort_unstable();
         println!("  {stage:<14} {:8.3} ms", times[times.len() / 2].as_secs_f64() * 1e3);

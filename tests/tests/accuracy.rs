@@ -1,5 +1,7 @@
 //! What YOLOX-nano finds in real photos, as a user of the runtime gets it.
 
+#![allow(clippy::unwrap_used)]
+
 use eyespot_core::Detection;
 use eyespot_decode::Merge;
 use eyespot_eval::coco::{self, Dataset, Params, Results};

@@ -1,5 +1,7 @@
 //! The command line as a script sees it: exit codes, messages, files.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

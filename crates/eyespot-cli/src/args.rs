@@ -1,5 +1,8 @@
 //! The arguments of the command line. Their names are those of the Prediction API.
 
+// The comments are the help texts: back-ticks would be printed.
+#![allow(clippy::doc_markdown)]
+
 use std::path::PathBuf;
 use std::str::FromStr;
 

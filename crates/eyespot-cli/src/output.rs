@@ -147,6 +147,9 @@ impl Sink for Output {
     }
 
     fn flush(&mut self) -> Result<(), AnyError> {
-        self.json.iter_mut().try_for_each(|json| json.flush())
+        for json in &mut self.json {
+            json.flush()?;
+        }
+        Ok(())
     }
 }

@@ -9,12 +9,13 @@ use crate::run::{Result, output, root, run as execute};
 pub(crate) const TARGET: &str = "thumbv7em-none-eabihf";
 
 /// Crates that link into firmware without a heap.
-const CRATES: [&str; 8] = [
+const CRATES: [&str; 9] = [
     "eyespot-core",
     "eyespot-image",
     "eyespot-decode",
     "eyespot-window",
     "eyespot-track",
+    "eyespot-flow",
     "eyespot-motion",
     "eyespot-scene",
     "fixed-memory",

@@ -7,10 +7,9 @@ use eyespot_core::{Losses, SourceId, TrackId};
 use eyespot_decode::{Merge, Overlap};
 use eyespot_media::{ImageOptions, Source, SourceNames, SourceOptions, VideoOptions};
 use eyespot_runtime::{
-    LoadOptions, Loader, Model, RuntimeError, Session, Settings, StageTimes, WindowSettings, is_fatal,
-    set_tracking,
+    LoadOptions, Loader, Model, RuntimeError, Session, Settings, StageTimes, Tracking, WindowSettings,
+    is_fatal,
 };
-use eyespot_track::BotSortConfig;
 use eyespot_window::Tiles;
 
 use crate::args::{self, Predict};
@@ -124,9 +123,9 @@ fn settings(predict: &Predict) -> Result<Settings, Failure> {
     let tracking = predict
         .tracking
         .then(|| {
-            let mut config = BotSortConfig::default();
-            predict.tracking_config.iter().try_for_each(|setting| set_tracking(&mut config, setting))?;
-            Ok::<_, RuntimeError>(config)
+            let mut tracking = Tracking::default();
+            predict.tracking_config.iter().try_for_each(|setting| tracking.set(setting))?;
+            Ok::<_, RuntimeError>(tracking)
         })
         .transpose()?;
     let sliding_window = predict.window.sliding_window.then(|| window(predict)).transpose()?;

@@ -9,6 +9,7 @@ mod registry;
 mod session;
 mod settings;
 mod timed;
+mod tracking;
 
 pub use classes::{Classes, classes};
 pub use error::{RuntimeError, SessionError};
@@ -16,5 +17,6 @@ pub use model::{Loader, Model};
 pub use prediction::Prediction;
 pub use registry::{BoxedPredictor, Family, LoadOptions, Loaded, Registry, Weights};
 pub use session::{Session, is_fatal};
-pub use settings::{Settings, WindowSettings, set_tracking};
+pub use settings::{Settings, WindowSettings};
 pub use timed::{StageTimes, Timed};
+pub use tracking::{CameraMotionMethod, TrackerKind, Tracking};

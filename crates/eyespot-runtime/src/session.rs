@@ -6,27 +6,21 @@ use std::sync::Arc;
 use eyespot_core::{
     AnyError, Boxed, Error as _, ErrorKind, FrameInfo, InputSize, NullSink, Pipeline, PipelineError,
     PredictOptions, PredictionsBuf, PredictionsRef, PredictionsStorage as _, Predictor, Sink, SourceId,
-    Tracker,
 };
 use eyespot_media::{ImageOptions, Source, SourceOptions};
-use eyespot_track::{BotSort, TrackStorage};
 use eyespot_window::SlidingWindow;
 
 use crate::classes::{Classes, classes};
 use crate::timed::Timed;
+use crate::tracking::BoxedTracker;
 use crate::{Model, Prediction, RuntimeError, SessionError, Settings, StageTimes};
 
 /// Detections per frame that a session has room for.
 const DETECTIONS: usize = 4096;
 /// Bytes of mask bits per frame, for models with masks: 64 masks of a whole Full HD frame.
 const MASK_BYTES: usize = 16 << 20;
-/// Tracks, and detections per frame, that a session's tracker has room for.
-const TRACKS: usize = 512;
-const TRACKED_DETECTIONS: usize = 1024;
 /// Windows that the model is given at once.
 const WINDOW_BATCH: usize = 1;
-
-type BoxedTracker = Box<dyn Tracker<Error = AnyError> + Send>;
 
 /// A run of a model over an input, one frame at a time.
 ///
@@ -66,21 +60,7 @@ impl<'m> Session<'m> {
         let labels = Arc::clone(&model.labels);
         let names = model.predictor.spec().labels;
         let classes = settings.classes.as_ref().map(|wanted| classes(wanted, names)).transpose()?;
-        let tracker = settings
-            .tracking
-            .map(|mut config| {
-                if let Some(fps) = source.fps() {
-                    config.fps = fps as f32;
-                }
-                let storage = Box::new(TrackStorage::<TRACKS, TRACKED_DETECTIONS>::new());
-                let tracker = BotSort::new(config, storage);
-                tracker.map(|tracker| Box::new(Boxed(tracker)) as BoxedTracker)
-            })
-            .transpose()
-            .map_err(|error| RuntimeError::Tracking {
-                setting: error.option.to_owned(),
-                reason: error.to_string(),
-            })?;
+        let tracker = settings.tracking.map(|tracking| tracking.build(source.fps())).transpose()?;
         let outputs = model.predictor.spec().outputs;
         let mask_bytes = if outputs.masks { MASK_BYTES } else { 0 };
         let results =

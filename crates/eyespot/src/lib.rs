@@ -3,6 +3,8 @@
 
 pub use eyespot_core as core;
 pub use eyespot_decode as decode;
+#[cfg(feature = "flow")]
+pub use eyespot_flow as flow;
 pub use eyespot_image as image;
 #[cfg(feature = "media")]
 pub use eyespot_media as media;

@@ -12,15 +12,7 @@ pub(crate) fn run_all(commands: &[&[&str]]) -> Result {
 pub(crate) fn run() -> Result {
     run_all(&[
         &["fmt", "--all", "--check"],
-        &["clippy", "--workspace", "--all-targets", "--features", "yolox/wgpu", "--", "-D", "warnings"],
-        &[
-            "doc",
-            "--workspace",
-            "--no-deps",
-            "--features",
-            "yolox/wgpu",
-            "--config",
-            "build.rustdocflags=['-D','warnings']",
-        ],
+        &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+        &["doc", "--workspace", "--no-deps", "--config", "build.rustdocflags=['-D','warnings']"],
     ])
 }

@@ -153,7 +153,7 @@ pub(crate) struct Window {
     #[arg(long, value_enum, default_value_t = Merge::Nmm, requires = "sliding_window")]
     pub(crate) merge: Merge,
     /// What counts as the same object: IoU, or IoS (overlap over the smaller box).
-    #[arg(long, value_enum, default_value_t = Metric::Ios, requires = "sliding_window")]
+    #[arg(long, value_enum, default_value_t = Metric::Iou, requires = "sliding_window")]
     pub(crate) merge_metric: Metric,
     /// Overlap from which two detections are the same object, 0 to 1.
     #[arg(long, default_value_t = 0.5, requires = "sliding_window")]

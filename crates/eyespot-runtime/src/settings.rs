@@ -1,7 +1,7 @@
 //! The arguments of a prediction, by the names of the Prediction API.
 
 use eyespot_core::PredictOptions;
-use eyespot_decode::Merge;
+use eyespot_decode::{Merge, Overlap};
 use eyespot_media::VideoOptions;
 use eyespot_window::Tiles;
 
@@ -52,9 +52,12 @@ pub struct WindowSettings {
 }
 
 impl Default for WindowSettings {
-    /// Windows of the model's input size, side by side.
+    /// Windows of the model's input size, side by side; detections that share half of their union are merged. (By the
+    /// smaller area more cut objects become whole, but neighbours in crowds become one: on a mosaic of photos AP50
+    /// falls from .46 to .39.)
     fn default() -> Self {
-        Self { tiles: Tiles::of_model(), merge: Merge::default(), whole_frame: false }
+        let merge = Merge::nmm(0.5).with_overlap(Overlap::Iou);
+        Self { tiles: Tiles::of_model(), merge, whole_frame: false }
     }
 }
 

@@ -5,5 +5,9 @@ use std::process::ExitCode;
 use eyespot_cli::Board;
 
 fn main() -> ExitCode {
-    eyespot_cli::main(&Board { name: "jetson-orin", about: "Eyespot on NVIDIA Jetson Orin boards", device: "auto" })
+    eyespot_cli::main(&Board {
+        name: "jetson-orin",
+        about: "Eyespot on NVIDIA Jetson Orin boards",
+        device: "auto",
+    })
 }

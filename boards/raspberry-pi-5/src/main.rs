@@ -5,5 +5,9 @@ use std::process::ExitCode;
 use eyespot_cli::Board;
 
 fn main() -> ExitCode {
-    eyespot_cli::main(&Board { name: "raspberry-pi-5", about: "Eyespot on the Raspberry Pi 5", device: "auto" })
+    eyespot_cli::main(&Board {
+        name: "raspberry-pi-5",
+        about: "Eyespot on the Raspberry Pi 5",
+        device: "cpu",
+    })
 }

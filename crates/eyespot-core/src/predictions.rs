@@ -307,6 +307,12 @@ impl<'a> PredictionsMut<'a> {
         *lost = lost.saturating_add(detections);
     }
 
+    /// Counts detections that a predictor refused before it could push them, as [`push`](Self::push) would have.
+    pub fn count_invalid(&mut self, detections: u32) {
+        let invalid = &mut self.used.losses.invalid;
+        *invalid = invalid.saturating_add(detections);
+    }
+
     /// Removes everything and sets the losses to zero.
     pub fn clear(&mut self) {
         *self.used = Used::default();
@@ -320,7 +326,7 @@ impl<'a> PredictionsMut<'a> {
     /// [`set_mask`](Self::set_mask) and [`set_keypoints`](Self::set_keypoints).
     pub fn push(&mut self, detection: Detection) -> Option<usize> {
         if !detection.is_valid() {
-            self.used.losses.invalid = self.used.losses.invalid.saturating_add(1);
+            self.count_invalid(1);
             return None;
         }
         let placed = Detection {

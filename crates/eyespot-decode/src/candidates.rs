@@ -139,10 +139,7 @@ impl<'a> Candidates<'a> {
     /// are dropped. What was lost or invalid on the way is counted in `out`.
     pub fn push_into(&self, out: &mut PredictionsMut<'_>, mut to_view: impl FnMut(BBox) -> BBox) {
         out.count_lost(self.lost);
-        for _ in 0..self.invalid {
-            // What is invalid is refused and counted there.
-            out.push(Detection::new(BBox::default(), 0.0, ClassId(0)));
-        }
+        out.count_invalid(self.invalid);
         for candidate in self.as_slice() {
             let bbox = to_view(candidate.bbox);
             if bbox.is_valid() {

@@ -5,8 +5,9 @@ use alloc::vec;
 
 use crate::predictions::Used;
 use crate::{
-    BatchOutput, Detection, Error, ErrorKind, ErrorType, Frame, FrameSource, Keypoint, ModelSpec,
-    PredictOptions, PredictionsMut, PredictionsRef, PredictionsStorage, Predictor, Record, Sink, Tracker,
+    Affine, BBox, BatchOutput, CameraMotion, Detection, Embedder, Error, ErrorKind, ErrorType, Frame,
+    FrameSource, Keypoint, ModelSpec, PredictOptions, PredictionsMut, PredictionsRef, PredictionsStorage,
+    Predictor, Record, Sink, Tracker,
 };
 
 /// Any error of a plugin, with its kind.
@@ -96,6 +97,23 @@ where
     }
 }
 
+impl<P: Embedder> Embedder for Boxed<P>
+where
+    P::Error: Send + Sync + 'static,
+{
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+    fn embed(
+        &mut self,
+        frame: &Frame<'_>,
+        boxes: &[BBox],
+        out: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<(), AnyError> {
+        self.0.embed(frame, boxes, out).map_err(AnyError::new)
+    }
+}
+
 impl<P: Sink> Sink for Boxed<P>
 where
     P::Error: Send + Sync + 'static,
@@ -105,6 +123,29 @@ where
     }
     fn flush(&mut self) -> Result<(), AnyError> {
         self.0.flush().map_err(AnyError::new)
+    }
+}
+
+impl<M: CameraMotion + ?Sized> CameraMotion for Box<M> {
+    fn estimate(&mut self, frame: &Frame<'_>, detections: &[Detection]) -> Affine {
+        (**self).estimate(frame, detections)
+    }
+    fn reset(&mut self) {
+        (**self).reset();
+    }
+}
+
+impl<E: Embedder + ?Sized> Embedder for Box<E> {
+    fn dim(&self) -> usize {
+        (**self).dim()
+    }
+    fn embed(
+        &mut self,
+        frame: &Frame<'_>,
+        boxes: &[BBox],
+        out: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<(), Self::Error> {
+        (**self).embed(frame, boxes, out)
     }
 }
 

@@ -6,8 +6,11 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod affine;
+mod camera;
 mod class;
 mod detection;
+mod embedder;
 mod error;
 mod frame;
 mod geometry;
@@ -26,10 +29,13 @@ mod yuv;
 #[cfg(feature = "alloc")]
 mod boxed;
 
+pub use affine::{Affine, MotionLineError};
 #[cfg(feature = "alloc")]
 pub use boxed::{AnyError, Boxed, PredictionsBuf};
+pub use camera::{CameraMotion, NoMotion};
 pub use class::{ClassFilter, ClassId, ClassSet, ClassSetFull};
 pub use detection::{Angle, Detection, Keypoint, Mask, Span, TrackId};
+pub use embedder::{Embedder, NoEmbedder};
 pub use error::{Error, ErrorKind, ErrorType};
 pub use frame::{Frame, FrameInfo, SourceId};
 pub use geometry::BBox;

@@ -6,9 +6,8 @@
 mod scenes;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use eyespot_core::{Frame, ImageView, PixelFormat};
+use eyespot_core::{CameraMotion, Frame, ImageView, PixelFormat};
 use eyespot_flow::{FlowStorage, SparseFlow};
-use eyespot_track::CameraMotion;
 use scenes::{Move, Pair, Picture, Trouble};
 
 fn flow<const PIXELS: usize, const POINTS: usize>(c: &mut Criterion, name: &str, frames: &[Frame<'_>; 2]) {

@@ -11,9 +11,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
-use eyespot_core::{Frame, ImageView, PixelFormat};
+use eyespot_core::{Affine, CameraMotion, Frame, ImageView, PixelFormat};
 use eyespot_flow::{FlowStorage, OrbFlow, OrbStorage, SparseFlow};
-use eyespot_track::{Affine, CameraMotion};
 use scenes::{Move, Pair, Picture, Trouble, corner_error, data};
 
 const SIZE: (usize, usize) = (1920, 1080);

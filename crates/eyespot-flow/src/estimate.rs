@@ -1,7 +1,6 @@
 //! What the methods share: the frames, the corners and the final fit.
 
-use eyespot_core::{Detection, Frame};
-use eyespot_track::Affine;
+use eyespot_core::{Affine, Detection, Frame};
 
 use crate::config::{Failure, FlowConfig};
 use crate::corner::{Boxes, Corner, find_corners};

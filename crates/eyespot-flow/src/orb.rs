@@ -3,8 +3,7 @@
 use core::borrow::BorrowMut;
 use core::fmt;
 
-use eyespot_core::{Detection, Frame};
-use eyespot_track::{Affine, CameraMotion};
+use eyespot_core::{Affine, CameraMotion, Detection, Frame};
 
 use crate::config::{FlowConfig, FlowStats};
 use crate::corner::Corner;

@@ -4,9 +4,8 @@
 
 mod scenes;
 
-use eyespot_core::{BBox, ClassId, Detection, Frame, ImageView, PixelFormat};
+use eyespot_core::{Affine, BBox, CameraMotion, ClassId, Detection, Frame, ImageView, PixelFormat};
 use eyespot_flow::{FlowConfig, FlowStats, FlowStorage, OrbFlow, OrbStorage, SparseFlow};
-use eyespot_track::{Affine, CameraMotion};
 use scenes::{Move, Pair, Picture, Random, Trouble, corner_error, data};
 
 type Flow<const PIXELS: usize, const POINTS: usize> =

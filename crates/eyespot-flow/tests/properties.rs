@@ -2,9 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use eyespot_core::{BBox, ClassId, Detection, Frame, ImageView, PixelFormat};
+use eyespot_core::{Affine, BBox, CameraMotion, ClassId, Detection, Frame, ImageView, PixelFormat};
 use eyespot_flow::{FlowStorage, OrbFlow, OrbStorage, SparseFlow};
-use eyespot_track::{Affine, CameraMotion};
 use proptest::prelude::*;
 
 fn formats() -> impl Strategy<Value = PixelFormat> {

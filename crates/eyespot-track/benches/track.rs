@@ -10,8 +10,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use eyespot_core::Detection;
-use eyespot_track::{Affine, BotSort, BotSortConfig, TrackStorage};
+use eyespot_core::{Affine, Detection};
+use eyespot_track::{BotSort, BotSortConfig, TrackStorage};
 use mot::Sequence;
 use trackforge::trackers::botsort::BotSort as Trackforge;
 

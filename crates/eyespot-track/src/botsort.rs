@@ -3,7 +3,9 @@
 use core::borrow::{Borrow, BorrowMut};
 use core::convert::Infallible;
 
-use eyespot_core::{Detection, ErrorType, Frame, FrameInfo, TrackId, Tracker};
+use eyespot_core::{
+    Affine, CameraMotion, Detection, ErrorType, Frame, FrameInfo, NoMotion, TrackId, Tracker,
+};
 
 use crate::appearance::Appearance;
 use crate::assign::NONE;
@@ -13,7 +15,6 @@ use crate::config::{BotSortConfig, BoxFilter, ClassPolicy, ConfigError};
 use crate::shape::{Noise, Shape};
 use crate::storage::{Memory, TrackLosses, TrackStorage};
 use crate::track::{Phase, Track, TrackInfo, Votes};
-use crate::{Affine, CameraMotion, NoMotion};
 
 /// The BoT-SORT tracker: two matching stages by overlap over a Kalman filter, with compensation of camera motion.
 ///

@@ -3,12 +3,11 @@
 use core::borrow::{Borrow, BorrowMut};
 use core::convert::Infallible;
 
-use eyespot_core::{Detection, ErrorType, Frame, FrameInfo, Tracker};
+use eyespot_core::{Affine, Detection, ErrorType, Frame, FrameInfo, Tracker};
 
 use crate::config::within;
 use crate::{
-    Affine, BotSort, BotSortConfig, BoxFilter, ClassPolicy, Clock, ConfigError, TrackInfo, TrackLosses,
-    TrackStorage,
+    BotSort, BotSortConfig, BoxFilter, ClassPolicy, Clock, ConfigError, TrackInfo, TrackLosses, TrackStorage,
 };
 
 /// Options of [`ByteTrack`], by the names and with the values of the original.

@@ -4,7 +4,6 @@
 #[cfg(test)]
 extern crate std;
 
-mod affine;
 mod appearance;
 mod assign;
 mod associate;
@@ -21,11 +20,10 @@ mod shape;
 mod storage;
 mod track;
 
-pub use affine::{Affine, MotionLineError};
 pub use botsort::BotSort;
 pub use bytetrack::{ByteTrack, ByteTrackConfig};
 pub use config::{BotSortConfig, BoxFilter, ClassPolicy, Clock, ConfigError};
-pub use motion::{CameraMotion, KnownMotion, NoMotion};
+pub use motion::KnownMotion;
 pub use ocsort::{OcSort, OcSortConfig, OcSortStorage, Sort, SortConfig};
 pub use storage::{TrackLosses, TrackStorage};
 pub use track::{TrackInfo, TrackState};

@@ -3,9 +3,8 @@
 //! The first pair of the filter is the centre of the box. What the second pair is, and the noise of both, is what
 //! tells the trackers' filters apart.
 
-use eyespot_core::BBox;
+use eyespot_core::{Affine, BBox};
 
-use crate::Affine;
 use crate::candidate::MIN_SIDE;
 use crate::kalman::Pair;
 use crate::track::Track;

@@ -4,10 +4,10 @@
 
 mod mot;
 
-use eyespot_core::{Detection, FrameInfo};
+use eyespot_core::{Affine, Detection, FrameInfo};
 use eyespot_eval::mot as eval;
 use eyespot_track::{
-    Affine, BotSort, BotSortConfig, ByteTrack, ByteTrackConfig, OcSort, OcSortConfig, OcSortStorage, Sort,
+    BotSort, BotSortConfig, ByteTrack, ByteTrackConfig, OcSort, OcSortConfig, OcSortStorage, Sort,
     SortConfig, TrackInfo, TrackStorage,
 };
 use mot::{Row, Sequence};

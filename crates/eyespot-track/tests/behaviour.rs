@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use eyespot_core::{BBox, ClassId, Detection, Frame, FrameInfo, ImageView, PixelFormat, TrackId, Tracker};
-use eyespot_track::{
-    Affine, BotSort, BotSortConfig, ClassPolicy, Clock, KnownMotion, TrackState, TrackStorage,
+use eyespot_core::{
+    Affine, BBox, ClassId, Detection, Frame, FrameInfo, ImageView, PixelFormat, TrackId, Tracker,
 };
+use eyespot_track::{BotSort, BotSortConfig, ClassPolicy, Clock, KnownMotion, TrackState, TrackStorage};
 
 type Small = BotSort<TrackStorage<8, 8>, 8, 8>;
 

@@ -3,8 +3,8 @@
 
 mod mot;
 
-use eyespot_core::{BBox, ClassId, Detection};
-use eyespot_track::{Affine, BotSort, BotSortConfig, ByteTrack, ByteTrackConfig, TrackInfo, TrackStorage};
+use eyespot_core::{Affine, BBox, ClassId, Detection};
+use eyespot_track::{BotSort, BotSortConfig, ByteTrack, ByteTrackConfig, TrackInfo, TrackStorage};
 use mot::{Row, Rows, Sequence, agreement, read_rows};
 
 const SEQUENCES: [&str; 7] = [

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use eyespot_core::{BBox, ClassId, Detection, FrameInfo, TrackId};
-use eyespot_track::{Affine, BotSort, BotSortConfig, ClassPolicy, TrackState, TrackStorage};
+use eyespot_core::{Affine, BBox, ClassId, Detection, FrameInfo, TrackId};
+use eyespot_track::{BotSort, BotSortConfig, ClassPolicy, TrackState, TrackStorage};
 use proptest::prelude::*;
 
 fn info(index: usize) -> FrameInfo {

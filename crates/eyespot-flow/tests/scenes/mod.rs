@@ -2,7 +2,7 @@
 //! with things that move on their own.
 #![allow(dead_code, clippy::panic, reason = "each test uses some of it, and a broken photo ends it")]
 
-use eyespot_track::Affine;
+use eyespot_core::Affine;
 
 /// Numbers that are the same in each run.
 pub(crate) struct Random(pub(crate) u64);

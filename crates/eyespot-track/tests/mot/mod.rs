@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use eyespot_core::{BBox, ClassId, Detection, FrameInfo};
-use eyespot_track::Affine;
+use eyespot_core::{Affine, BBox, ClassId, Detection, FrameInfo};
 
 /// The folder of tracking data, or `None` with a loud note.
 pub(crate) fn data() -> Option<PathBuf> {

@@ -1,6 +1,6 @@
 //! Planar transforms: how the picture moved from one frame to the next.
 
-use eyespot_core::{Error, ErrorKind};
+use crate::{Error, ErrorKind};
 
 /// A 2x3 affine transform of pixel coordinates: `x' = a x + b y + tx`, `y' = c x + d y + ty`.
 ///

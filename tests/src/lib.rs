@@ -1,4 +1,8 @@
-//! Where the tests find their data.
+//! What tests share: where their data is, and a loopback server.
+
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a failed step is a failed test")]
+
+pub mod http;
 
 use std::path::PathBuf;
 

@@ -172,6 +172,34 @@ fn broken_images_are_skipped_and_counted() {
     assert!(out.join("img10.jpg").exists());
 }
 
+/// A plain grey image as a PGM file.
+fn plain(path: &Path, width: usize, height: usize) {
+    let mut bytes = format!("P5\n{width} {height}\n255\n").into_bytes();
+    bytes.resize(bytes.len() + width * height, 90);
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// A panorama of 30,000 pixels is an image like any other; what has more than 65,535 is refused and does not stop the
+/// rest.
+#[test]
+fn an_image_may_be_huge() {
+    let dir = tempfile::tempdir().unwrap();
+    plain(&dir.path().join("a.pgm"), 30_000, 3_000);
+    plain(&dir.path().join("b.pgm"), 3_000, 30_000);
+    plain(&dir.path().join("c.pgm"), 70_000, 10);
+    let window = ["--sliding-window", "--window-size", "1024", "--overlap", "0.25"];
+    let input = [&["predict", text(dir.path()), "--model", "motion", "--json", "-"][..], &window].concat();
+    let output = eyespot(&input);
+    let sizes: Vec<(u64, u64)> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|line| (line["width"].as_u64().unwrap(), line["height"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(sizes, [(30_000, 3_000), (3_000, 30_000)]);
+    assert!(stderr(&output).contains("c.pgm") && stderr(&output).contains("65535"), "{}", stderr(&output));
+    assert_eq!(code(&output), 3, "{}", stderr(&output));
+}
+
 /// Each wrong wish: its exit code, and a message that names it and says what to do.
 #[test]
 fn wrong_wishes_are_explained() {

@@ -18,6 +18,7 @@ mod image;
 mod mask;
 mod options;
 mod pipeline;
+mod placement;
 mod predictions;
 mod predictor;
 mod ram;

@@ -4,6 +4,7 @@ use core::num::NonZeroU16;
 
 use crate::detection::{Detection, Keypoint, Mask, Span};
 use crate::mask::MaskView;
+use crate::placement::Placement;
 use crate::{BBox, ClassId, TrackId};
 
 /// What did not fit or was refused since the storage was last cleared.
@@ -220,16 +221,15 @@ pub struct MaskRect {
     pub height: u16,
 }
 
-/// A view of predictions to write, with an origin: what is pushed in the pixels of a part of the frame lands in the
-/// pixels of the whole frame.
+/// A view of predictions to write, with its place in the frame: what is pushed in the pixels of a part of the frame, or
+/// of a resized copy, lands in the pixels of the whole frame.
 #[derive(Debug)]
 pub struct PredictionsMut<'a> {
     detections: &'a mut [Detection],
     masks: &'a mut [u8],
     keypoints: &'a mut [Keypoint],
     used: &'a mut Used,
-    x: u16,
-    y: u16,
+    placement: Placement,
 }
 
 impl<'a> PredictionsMut<'a> {
@@ -239,23 +239,32 @@ impl<'a> PredictionsMut<'a> {
         keypoints: &'a mut [Keypoint],
         used: &'a mut Used,
     ) -> Self {
-        Self { detections, masks, keypoints, used, x: 0, y: 0 }
+        Self { detections, masks, keypoints, used, placement: Placement::WHOLE }
     }
 
     /// The same view, borrowed for a shorter time.
     pub fn reborrow(&mut self) -> PredictionsMut<'_> {
-        self.offset(0, 0)
+        self.placed(self.placement)
     }
 
     /// A view for a part of the frame that starts `x, y` pixels into this view's part.
     pub fn offset(&mut self, x: u16, y: u16) -> PredictionsMut<'_> {
+        self.placed(self.placement.offset(x, y))
+    }
+
+    /// A view for a resized copy of this view's part: a pixel of the copy is `x` by `y` pixels of this part. Masks are
+    /// resampled, the nearest pixel for each. A factor that is not finite and positive is taken as 1.
+    pub fn scaled(&mut self, x: f32, y: f32) -> PredictionsMut<'_> {
+        self.placed(self.placement.scaled(x, y))
+    }
+
+    fn placed(&mut self, placement: Placement) -> PredictionsMut<'_> {
         PredictionsMut {
             detections: self.detections,
             masks: self.masks,
             keypoints: self.keypoints,
             used: self.used,
-            x: self.x.saturating_add(x),
-            y: self.y.saturating_add(y),
+            placement,
         }
     }
 
@@ -313,6 +322,11 @@ impl<'a> PredictionsMut<'a> {
         *invalid = invalid.saturating_add(detections);
     }
 
+    /// Counts what was lost on the way here, for example on the sender's side of a wire.
+    pub fn count_losses(&mut self, losses: Losses) {
+        self.used.losses += losses;
+    }
+
     /// Removes everything and sets the losses to zero.
     pub fn clear(&mut self) {
         *self.used = Used::default();
@@ -325,16 +339,12 @@ impl<'a> PredictionsMut<'a> {
     /// outside `0..=1` is refused and counted as invalid. Its track is kept; a mask or keypoints are added with
     /// [`set_mask`](Self::set_mask) and [`set_keypoints`](Self::set_keypoints).
     pub fn push(&mut self, detection: Detection) -> Option<usize> {
-        if !detection.is_valid() {
+        let (bbox, angle) = self.placement.bbox(detection.bbox, detection.angle);
+        let placed = Detection { bbox, angle, mask: None, keypoints: None, ..detection };
+        if !placed.is_valid() {
             self.count_invalid(1);
             return None;
         }
-        let placed = Detection {
-            bbox: detection.bbox.translated(f32::from(self.x), f32::from(self.y)),
-            mask: None,
-            keypoints: None,
-            ..detection
-        };
         let index = self.used.detections;
         if let Some(slot) = self.detections.get_mut(index) {
             *slot = placed;
@@ -359,17 +369,16 @@ impl<'a> PredictionsMut<'a> {
     ///
     /// Returns whether there was room; if not, the detection keeps its box and the loss is counted.
     pub fn set_mask(&mut self, index: usize, rect: MaskRect, bits: &[u8]) -> bool {
-        let len = Mask::bytes(rect.width, rect.height);
-        let (Some(width), Some(height), Some(bits)) =
-            (NonZeroU16::new(rect.width), NonZeroU16::new(rect.height), bits.get(..len))
+        if index >= self.used.detections || bits.len() < Mask::bytes(rect.width, rect.height) {
+            return false;
+        }
+        let Some(target) = self.placement.rect(rect) else { return false };
+        let (Some(width), Some(height)) = (NonZeroU16::new(target.width), NonZeroU16::new(target.height))
         else {
             return false;
         };
-        let place = (rect.x.checked_add(self.x), rect.y.checked_add(self.y));
-        let (Some(detection), (Some(x), Some(y))) = (self.detections_mut().get_mut(index), place) else {
-            return false;
-        };
-        detection.mask = None;
+        self.detections[index].mask = None;
+        let len = Mask::bytes(target.width, target.height);
         if self.masks.len() - self.used.mask_bytes < len {
             self.compact_masks();
         }
@@ -378,9 +387,9 @@ impl<'a> PredictionsMut<'a> {
             self.used.losses.masks = self.used.losses.masks.saturating_add(1);
             return false;
         };
-        arena.copy_from_slice(bits);
+        self.placement.mask(rect, bits, target, arena);
         self.used.mask_bytes += len;
-        self.detections[index].mask = Some(Mask { x, y, width, height, offset });
+        self.detections[index].mask = Some(Mask { x: target.x, y: target.y, width, height, offset });
         true
     }
 
@@ -389,36 +398,43 @@ impl<'a> PredictionsMut<'a> {
     /// Returns whether there was room; if not, the detection keeps its box and the loss is counted. A non-finite
     /// keypoint is stored with a score of 0 at the view's origin, so that the order of a skeleton stays.
     pub fn set_keypoints(&mut self, index: usize, keypoints: &[Keypoint]) -> bool {
+        self.set_keypoints_from(index, keypoints.iter().copied())
+    }
+
+    /// As [`set_keypoints`](Self::set_keypoints), for keypoints that lie in no slice. Those beyond the iterator's
+    /// length are ignored, missing ones have a score of 0.
+    pub fn set_keypoints_from(
+        &mut self,
+        index: usize,
+        keypoints: impl ExactSizeIterator<Item = Keypoint>,
+    ) -> bool {
+        let len = keypoints.len();
         let Some(detection) = self.detections_mut().get_mut(index) else {
             return false;
         };
         detection.keypoints = None;
-        if keypoints.is_empty() {
+        if len == 0 {
             return true;
         }
-        if self.keypoints.len() - self.used.keypoints < keypoints.len() {
+        if self.keypoints.len() - self.used.keypoints < len {
             self.compact_keypoints();
         }
         let start = self.used.keypoints;
-        let (origin_x, origin_y) = (f32::from(self.x), f32::from(self.y));
         let span = u16::try_from(start)
             .ok()
-            .zip(u16::try_from(keypoints.len()).ok().and_then(NonZeroU16::new))
+            .zip(u16::try_from(len).ok().and_then(NonZeroU16::new))
             .map(|(start, len)| Span { start, len });
-        let (Some(arena), Some(span)) = (self.keypoints.get_mut(start..start + keypoints.len()), span) else {
+        let (Some(arena), Some(span)) = (self.keypoints.get_mut(start..start + len), span) else {
             self.used.losses.keypoints = self.used.losses.keypoints.saturating_add(1);
             return false;
         };
+        arena.fill(Keypoint::default());
         for (slot, keypoint) in arena.iter_mut().zip(keypoints) {
             let finite = keypoint.x.is_finite() && keypoint.y.is_finite() && keypoint.score.is_finite();
-            let keypoint = if finite { *keypoint } else { Keypoint::default() };
-            *slot = Keypoint {
-                x: keypoint.x + origin_x,
-                y: keypoint.y + origin_y,
-                score: keypoint.score.clamp(0.0, 1.0),
-            };
+            let keypoint = if finite { keypoint } else { Keypoint::default() };
+            *slot = self.placement.keypoint(&keypoint);
         }
-        self.used.keypoints += keypoints.len();
+        self.used.keypoints += len;
         self.detections[index].keypoints = Some(span);
         true
     }
@@ -571,6 +587,17 @@ mod tests {
         // Replacing a mask needs no second room.
         assert!(out.set_mask(index, MaskRect { x: 0, y: 0, width: 4, height: 4 }, &[0xf0; 4]));
         assert_eq!(storage.view().masks().next().unwrap().unwrap().area(), 16);
+    }
+
+    #[test]
+    fn losses_of_the_sender_add_up_with_our_own() {
+        let mut storage = Predictions::<1, 0, 1>::new();
+        let mut out = storage.view_mut();
+        let index = out.push(detection(0.5)).unwrap();
+        assert!(!out.set_keypoints_from(index, [Keypoint::default(); 2].into_iter()));
+        out.count_losses(Losses { detections: 3, masks: 2, keypoints: 1, invalid: u32::MAX });
+        out.count_invalid(1);
+        assert_eq!(out.losses(), Losses { detections: 3, masks: 2, keypoints: 2, invalid: u32::MAX });
     }
 
     #[test]

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use eyespot_core::{Error, ErrorKind};
 use eyespot_models::{NoProgress, Progress, PullOptions, Store, StoreError, Trust};
-use support::{Log, Server, files, model, options, respond, serve, sha256, store, wait_for_hang_up, weights};
+use eyespot_tests::http::{Server, respond, serve};
+use support::{Log, files, model, options, sha256, store, wait_for_hang_up, weights};
 
 const ALL: usize = usize::MAX;
 

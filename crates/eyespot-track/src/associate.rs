@@ -2,6 +2,7 @@
 
 use core::cmp::Ordering;
 
+use crate::appearance::Look;
 use crate::assign::{Edge, NONE, Row, solve};
 use crate::candidate::{Candidate, Extent, Level};
 use crate::storage::{EDGES_PER_TRACK, Memory};
@@ -12,6 +13,8 @@ use crate::track::Track;
 pub(crate) struct Stage {
     /// The detections that take part.
     pub(crate) level: Level,
+    /// By how much right and bottom edges lie further out than given.
+    pub(crate) margin: f32,
     /// Boxes must overlap by more than this IoU.
     pub(crate) min_iou: f32,
     /// A pair must cost less.
@@ -51,10 +54,9 @@ impl Looks {
 impl Stage {
     /// What it costs to match a track, now at `extent`, with a candidate.
     #[inline]
-    fn cost(&self, track: &Track, extent: &Extent, candidate: &Candidate, iou: f32) -> f32 {
+    fn cost(&self, track: &Track, extent: &Extent, candidate: &Candidate, other: &Extent, iou: f32) -> f32 {
         let mut similarity = iou;
         if self.height_iou {
-            let other = &candidate.extent;
             let both = extent.y2.min(other.y2) - extent.y1.max(other.y1);
             similarity *= both / (extent.y2.max(other.y2) - extent.y1.min(other.y1));
         }
@@ -72,7 +74,7 @@ impl Memory<'_> {
         let high = stage.level == Level::High;
         let span = if high { 0..self.head.high } else { self.head.high..self.head.candidates };
         let offset = span.start;
-        let candidates = &self.candidates[span];
+        let (boxes, candidates) = (&self.boxes[span.clone()], &self.candidates[span]);
         let tracks = &self.tracks[..self.head.tracks];
         let min_iou = stage.min_iou;
         // A box that covers the track entirely and starts this many widths to the left reaches just this overlap.
@@ -84,27 +86,30 @@ impl Memory<'_> {
             if takes_part(track) {
                 let extent = self.extents[place];
                 let leftmost = extent.x1 - ((extent.x2 - extent.x1) * reach).min(self.head.widest);
-                let first = candidates.partition_point(|candidate| candidate.extent.x1 < leftmost);
-                for (column, candidate) in candidates.iter().enumerate().skip(first) {
-                    let other = &candidate.extent;
-                    if other.x1 >= extent.x2 {
+                let first = boxes.partition_point(|bbox| bbox.x1 < leftmost);
+                for (column, bbox) in boxes.iter().enumerate().skip(first) {
+                    if bbox.x1 >= extent.x2 {
                         break;
                     }
-                    let (intersection, union) = extent.overlap(other);
-                    if intersection <= min_iou * union
-                        || candidate.level == Level::Out
-                        || (stage.same_class && candidate.class != track.class)
-                    {
+                    let other = Extent::new(bbox, stage.margin);
+                    let (intersection, union) = extent.overlap(&other);
+                    if intersection <= min_iou * union {
+                        continue;
+                    }
+                    let candidate = &candidates[column];
+                    if candidate.level == Level::Out || (stage.same_class && candidate.class != track.class) {
                         continue;
                     }
                     let iou = intersection / union;
-                    let mut cost = stage.cost(track, &extent, candidate, iou);
-                    if let Some(looks) = stage.looks.filter(|looks| track.has_feature && iou >= looks.min_iou)
-                    {
-                        cost = cost.min(looks.cost(self.appearance.distance(place, candidate)));
+                    let mut cost = stage.cost(track, &extent, candidate, &other, iou);
+                    if let Some(looks) = stage.looks.filter(|looks| iou >= looks.min_iou) {
+                        let own = Look { place, scale: track.feature_scale };
+                        let seen = Look { place: offset + column, scale: candidate.feature_scale };
+                        cost = cost.min(looks.cost(self.appearance.distance(own, seen)));
                     }
                     if let Some(history) = self.histories.get(place) {
-                        cost -= stage.direction * history.consistency(candidate, stage.delta_t);
+                        let consistency = history.consistency(bbox, candidate.score, stage.delta_t);
+                        cost -= stage.direction * consistency;
                     }
                     if cost >= stage.limit {
                         continue;

@@ -1,34 +1,40 @@
 //! BoT-SORT (Aharon, Orfaig and Bobrovsky, "BoT-SORT: Robust associations multi-pedestrian tracking", 2022).
 
 use core::borrow::{Borrow, BorrowMut};
-use core::convert::Infallible;
+use core::marker::PhantomData;
 
 use eyespot_core::{
-    Affine, CameraMotion, Detection, ErrorType, Frame, FrameInfo, NoMotion, TrackId, Tracker,
+    Affine, CameraMotion, Detection, Embedder, ErrorType, Frame, FrameInfo, NoEmbedder, NoMotion, TrackId,
+    Tracker,
 };
 
-use crate::appearance::Appearance;
+use crate::appearance::{Feature, Look};
 use crate::assign::NONE;
 use crate::associate::{Looks, Stage};
 use crate::candidate::{Candidate, Extent, Level};
-use crate::config::{BotSortConfig, BoxFilter, ClassPolicy, ConfigError};
+use crate::config::{BotSortConfig, BoxFilter, ClassPolicy, ConfigError, within};
 use crate::shape::{Noise, Shape};
 use crate::storage::{Memory, TrackLosses, TrackStorage};
 use crate::track::{Phase, Track, TrackInfo, Votes};
 
-/// The BoT-SORT tracker: two matching stages by overlap over a Kalman filter, with compensation of camera motion.
+/// The BoT-SORT tracker: two matching stages by overlap over a Kalman filter, with compensation of camera motion and,
+/// where there is an embedder, appearance.
 ///
-/// `S` is a [`TrackStorage`], a `&'static mut` to one or a `Box` of one; `M` estimates the camera motion.
+/// `S` is a [`TrackStorage`], a `&'static mut` to one or a `Box` of one; `M` estimates the camera motion; `E` describes
+/// how objects look, and `F` is how the storage keeps that.
 #[derive(Debug, Clone)]
-pub struct BotSort<S, const TRACKS: usize, const DETS: usize, M = NoMotion, const DIM: usize = 0> {
+pub struct BotSort<S, const TRACKS: usize, const DETS: usize, M = NoMotion, E = NoEmbedder, F = [f32; 0]> {
     config: BotSortConfig,
     storage: S,
     motion: M,
+    embedder: E,
+    feature: PhantomData<F>,
 }
 
-impl<S, const TRACKS: usize, const DETS: usize, const DIM: usize> BotSort<S, TRACKS, DETS, NoMotion, DIM>
+impl<S, const TRACKS: usize, const DETS: usize, F> BotSort<S, TRACKS, DETS, NoMotion, NoEmbedder, F>
 where
-    S: BorrowMut<TrackStorage<TRACKS, DETS, DIM>>,
+    S: BorrowMut<TrackStorage<TRACKS, DETS, F>>,
+    F: Feature,
 {
     /// A tracker for a camera that stands still. Whatever the storage held is forgotten.
     ///
@@ -39,10 +45,10 @@ where
     }
 }
 
-impl<S, const TRACKS: usize, const DETS: usize, M, const DIM: usize> BotSort<S, TRACKS, DETS, M, DIM>
+impl<S, const TRACKS: usize, const DETS: usize, M, F> BotSort<S, TRACKS, DETS, M, NoEmbedder, F>
 where
-    S: BorrowMut<TrackStorage<TRACKS, DETS, DIM>>,
-    M: CameraMotion,
+    S: BorrowMut<TrackStorage<TRACKS, DETS, F>>,
+    F: Feature,
 {
     /// A tracker that compensates the motion of the camera. Whatever the storage held is forgotten.
     ///
@@ -51,34 +57,64 @@ where
     pub fn with_camera_motion(config: BotSortConfig, mut storage: S, motion: M) -> Result<Self, ConfigError> {
         config.validate()?;
         storage.borrow_mut().clear();
-        Ok(Self { config, storage, motion })
+        Ok(Self { config, storage, motion, embedder: NoEmbedder, feature: PhantomData })
+    }
+}
+
+impl<S, const TRACKS: usize, const DETS: usize, M, E, F> BotSort<S, TRACKS, DETS, M, E, F>
+where
+    S: BorrowMut<TrackStorage<TRACKS, DETS, F>>,
+    F: Feature,
+{
+    /// The same tracker, which also looks at how objects look: in each frame the embedder describes all high-score
+    /// detections in one call (re-identification). [`BotSortConfig::with_reid`] turns it off.
+    ///
+    /// # Errors
+    /// [`ConfigError`] unless the embedder's features have the dimension of the storage's.
+    pub fn with_embedder<N: Embedder>(
+        self,
+        embedder: N,
+    ) -> Result<BotSort<S, TRACKS, DETS, M, N, F>, ConfigError> {
+        let (dim, ours) = (embedder.dim() as f32, F::DIM as f32);
+        within("dimension of the embedder", dim, ours, ours)?;
+        let Self { config, storage, motion, feature, .. } = self;
+        Ok(BotSort { config, storage, motion, embedder, feature })
     }
 
-    /// Like [`Tracker::update`], with a camera motion that the caller knows: from pixels of the previous frame to
-    /// pixels of this one.
+    /// Like [`Tracker::update`], for a frame without pixels: with a camera motion that the caller knows, from pixels
+    /// of the previous frame to pixels of this one, and without appearance.
     pub fn update_with_motion(&mut self, frame: &FrameInfo, motion: &Affine, detections: &mut [Detection]) {
-        step(&self.config, self.storage.borrow_mut().memory(), frame, motion, detections);
+        let none: [[f32; 0]; 0] = [];
+        self.update_with_features(frame, motion, detections, &none);
     }
 
     /// Like [`update_with_motion`](Self::update_with_motion), with an appearance feature per detection, in their order:
-    /// what a re-identification network makes of the picture in the box. Its length does not matter. A detection
-    /// without one, or with one that is zero or not finite, is matched by its box alone.
+    /// what a re-identification network makes of the picture in the box, as numbers as many as the storage's feature
+    /// has. A detection without one is matched by its box alone.
     pub fn update_with_features(
         &mut self,
         frame: &FrameInfo,
         motion: &Affine,
         detections: &mut [Detection],
-        features: &[[f32; DIM]],
+        features: &[impl AsRef<[f32]>],
     ) {
-        let memory = self.storage.borrow_mut().memory();
-        let appearance = Appearance { detections: features.as_flattened(), ..memory.appearance };
-        step(&self.config, Memory { appearance, ..memory }, frame, motion, detections);
+        let mut memory = self.storage.borrow_mut().memory();
+        let dt = take(&self.config, &mut memory, frame, detections);
+        if self.config.with_reid {
+            for place in 0..memory.head.high {
+                if let Some(feature) = features.get(usize::from(memory.candidates[place].index)) {
+                    memory.observe(place, feature.as_ref());
+                }
+            }
+        }
+        track(&self.config, memory, dt, motion, detections);
     }
 }
 
-impl<S, const TRACKS: usize, const DETS: usize, M, const DIM: usize> BotSort<S, TRACKS, DETS, M, DIM>
+impl<S, const TRACKS: usize, const DETS: usize, M, E, F> BotSort<S, TRACKS, DETS, M, E, F>
 where
-    S: Borrow<TrackStorage<TRACKS, DETS, DIM>>,
+    S: Borrow<TrackStorage<TRACKS, DETS, F>>,
+    F: Feature,
 {
     /// The tracks after the latest frame, lost ones included, in the order of their ids.
     pub fn tracks(&self) -> impl Iterator<Item = TrackInfo> + '_ {
@@ -109,22 +145,28 @@ where
     }
 }
 
-impl<S, const TRACKS: usize, const DETS: usize, M, const DIM: usize> ErrorType
-    for BotSort<S, TRACKS, DETS, M, DIM>
+impl<S, const TRACKS: usize, const DETS: usize, M, E: Embedder, F> ErrorType
+    for BotSort<S, TRACKS, DETS, M, E, F>
 {
-    type Error = Infallible;
+    type Error = E::Error;
 }
 
-impl<S, const TRACKS: usize, const DETS: usize, M, const DIM: usize> Tracker
-    for BotSort<S, TRACKS, DETS, M, DIM>
+/// An error is that of the embedder. It comes after the frame has been tracked, by boxes where features are missing:
+/// the ids are written, no identity is lost, and the caller may go on.
+impl<S, const TRACKS: usize, const DETS: usize, M, E, F> Tracker for BotSort<S, TRACKS, DETS, M, E, F>
 where
-    S: BorrowMut<TrackStorage<TRACKS, DETS, DIM>>,
+    S: BorrowMut<TrackStorage<TRACKS, DETS, F>>,
     M: CameraMotion,
+    E: Embedder,
+    F: Feature,
 {
-    fn update(&mut self, frame: &Frame<'_>, detections: &mut [Detection]) -> Result<(), Infallible> {
+    fn update(&mut self, frame: &Frame<'_>, detections: &mut [Detection]) -> Result<(), E::Error> {
         let motion = self.motion.estimate(frame, detections);
-        self.update_with_motion(&frame.info, &motion, detections);
-        Ok(())
+        let mut memory = self.storage.borrow_mut().memory();
+        let dt = take(&self.config, &mut memory, &frame.info, detections);
+        let embedded = if self.config.with_reid { memory.embed(frame, &mut self.embedder) } else { Ok(()) };
+        track(&self.config, memory, dt, &motion, detections);
+        embedded
     }
 
     fn reset(&mut self) {
@@ -139,29 +181,41 @@ pub(crate) fn is_reported(config: &BotSortConfig, track: &Track) -> bool {
         Phase::Unconfirmed => config.report_unconfirmed,
         Phase::Lost | Phase::Gone => false,
     };
-    seen && track.bbox().area() > config.min_box_area
+    let bbox = track.bbox();
+    seen && bbox.area() > config.min_box_area && bbox.width() <= config.aspect_ratio_thresh * bbox.height()
 }
 
-/// One frame.
-pub(crate) fn step(
+/// The first half of a frame: takes the detections. Returns how many frames went by.
+fn take(
+    config: &BotSortConfig,
+    memory: &mut Memory<'_>,
+    frame: &FrameInfo,
+    detections: &mut [Detection],
+) -> f32 {
+    let dt = memory.elapsed(frame, config.clock, config.fps, config.max_time_lost());
+    memory.take_candidates(detections, config.margin(), |score| level(config, score));
+    dt
+}
+
+/// The second half: matches and writes the ids.
+fn track(
     config: &BotSortConfig,
     mut memory: Memory<'_>,
-    frame: &FrameInfo,
+    dt: f32,
     motion: &Affine,
     detections: &mut [Detection],
 ) {
     let margin = config.margin();
     let same_class = config.class_policy != ClassPolicy::Vote;
     let noise = Noise { position: config.std_weight_position, velocity: config.std_weight_velocity };
-    let first_frame = memory.head.frames == 0;
-    let dt = memory.elapsed(frame, config.clock, config.fps, config.max_time_lost());
-    memory.take_candidates(detections, margin, |score| level(config, score));
+    let first_frame = memory.head.frames == 1;
     memory.predict(dt, noise);
     memory.follow_camera(motion, config.original_oddities);
     memory.outline(margin);
 
     let first = Stage {
         level: Level::High,
+        margin,
         min_iou: 1.0 - config.match_thresh,
         limit: config.match_thresh,
         fuse_score: config.fuse_score,
@@ -243,19 +297,26 @@ impl Memory<'_> {
         }
     }
 
-    /// Carries tracks along with the picture.
-    fn follow_camera(&mut self, motion: &Affine, turn_sizes: bool) {
-        if *motion == Affine::IDENTITY {
-            return;
+    /// Keeps the appearance feature of a high-score candidate.
+    fn observe(&mut self, place: usize, feature: &[f32]) {
+        let Some(candidate) = self.candidates[..self.head.high].get_mut(place) else { return };
+        candidate.feature_scale = self.appearance.observe(place, feature);
+        if candidate.feature_scale == 0.0 {
+            self.head.losses.features = self.head.losses.features.saturating_add(1);
         }
-        if !motion.is_usable() {
-            self.head.losses.motions = self.head.losses.motions.saturating_add(1);
-            return;
+    }
+
+    /// Lets the embedder describe all high-score candidates in one call.
+    fn embed<E: Embedder>(&mut self, frame: &Frame<'_>, embedder: &mut E) -> Result<(), E::Error> {
+        let high = self.head.high;
+        if high == 0 || self.appearance.dim == 0 {
+            return Ok(());
         }
-        let scale = motion.scale();
-        for track in self.live() {
-            track.transform(motion, scale, turn_sizes);
-        }
+        let boxes = core::mem::take(&mut self.boxes);
+        let embedded =
+            embedder.embed(frame, &boxes[..high], &mut |place, feature| self.observe(place, feature));
+        self.boxes = boxes;
+        embedded
     }
 
     /// Continues the matched tracks with their detections.
@@ -265,10 +326,12 @@ impl Memory<'_> {
             if row.column == NONE {
                 continue;
             }
-            let candidate = &mut self.candidates[usize::from(row.column)];
-            if candidate.level == Level::High && candidate.feature_scale > 0.0 {
-                self.appearance.learn(place, candidate, track.has_feature);
-                track.has_feature = true;
+            let column = usize::from(row.column);
+            let candidate = &mut self.candidates[column];
+            if candidate.feature_scale > 0.0 {
+                let own = Look { place, scale: track.feature_scale };
+                let seen = Look { place: column, scale: candidate.feature_scale };
+                track.feature_scale = self.appearance.learn(own, seen);
             }
             candidate.level = Level::Out;
             if let Some(detection) = detections.get(usize::from(candidate.index)) {
@@ -294,8 +357,9 @@ impl Memory<'_> {
             if candidate.level == Level::Out || candidate.score < config.new_track_thresh {
                 continue;
             }
+            let extent = Extent::new(&self.boxes[place], margin);
             let covers = |track: &Track| {
-                let (intersection, union) = candidate.extent.overlap(&Extent::new(&track.bbox(), margin));
+                let (intersection, union) = extent.overlap(&Extent::new(&track.bbox(), margin));
                 track.phase == Phase::Tracked && intersection > config.new_track_iou * union
             };
             if config.new_track_iou < 1.0 && self.tracks[..known.min(born)].iter().any(covers) {
@@ -315,11 +379,12 @@ impl Memory<'_> {
                     ..Track::ZERO
                 };
                 track.initiate(&detection.bbox, noise);
-                track.has_feature = candidate.feature_scale > 0.0;
-                if let Some(place) = self.start(track, &mut born)
-                    && track.has_feature
+                if let Some(new) = self.start(track, &mut born)
+                    && candidate.feature_scale > 0.0
                 {
-                    self.appearance.learn(place, &candidate, false);
+                    let seen = Look { place, scale: candidate.feature_scale };
+                    self.tracks[new].feature_scale =
+                        self.appearance.learn(Look { place: new, scale: 0.0 }, seen);
                 }
             }
         }

@@ -3,7 +3,7 @@
 use core::borrow::{Borrow, BorrowMut};
 use core::convert::Infallible;
 
-use eyespot_core::{Affine, Detection, ErrorType, Frame, FrameInfo, Tracker};
+use eyespot_core::{Affine, CameraMotion, Detection, ErrorType, Frame, FrameInfo, NoMotion, Tracker};
 
 use crate::config::within;
 use crate::{
@@ -62,7 +62,7 @@ impl ByteTrackConfig {
 }
 
 impl From<ByteTrackConfig> for BotSortConfig {
-    /// ByteTrack is BoT-SORT with another filter state, and without camera motion.
+    /// ByteTrack is BoT-SORT with another filter state.
     fn from(config: ByteTrackConfig) -> Self {
         Self {
             track_high_thresh: config.track_thresh,
@@ -82,30 +82,44 @@ impl From<ByteTrackConfig> for BotSortConfig {
     }
 }
 
-/// The ByteTrack tracker. `S` is a [`TrackStorage`], a `&'static mut` to one or a `Box` of one.
+/// The ByteTrack tracker. `S` is a [`TrackStorage`], a `&'static mut` to one or a `Box` of one; `M` estimates the camera
+/// motion, which the original does not compensate.
 #[derive(Debug, Clone)]
-pub struct ByteTrack<S, const TRACKS: usize, const DETS: usize>(BotSort<S, TRACKS, DETS>);
+pub struct ByteTrack<S, const TRACKS: usize, const DETS: usize, M = NoMotion>(BotSort<S, TRACKS, DETS, M>);
 
 impl<S, const TRACKS: usize, const DETS: usize> ByteTrack<S, TRACKS, DETS>
 where
     S: BorrowMut<TrackStorage<TRACKS, DETS>>,
 {
-    /// A tracker. Whatever the storage held is forgotten.
+    /// A tracker for a camera that stands still, as the original. Whatever the storage held is forgotten.
     ///
     /// # Errors
     /// [`ConfigError`] if an option is outside its range.
     pub fn new(config: ByteTrackConfig, storage: S) -> Result<Self, ConfigError> {
-        config.validate()?;
-        BotSort::new(config.into(), storage).map(Self)
-    }
-
-    /// Like [`Tracker::update`], for a frame without pixels.
-    pub fn update_frame(&mut self, frame: &FrameInfo, detections: &mut [Detection]) {
-        self.0.update_with_motion(frame, &Affine::IDENTITY, detections);
+        Self::with_camera_motion(config, storage, NoMotion)
     }
 }
 
-impl<S, const TRACKS: usize, const DETS: usize> ByteTrack<S, TRACKS, DETS>
+impl<S, const TRACKS: usize, const DETS: usize, M> ByteTrack<S, TRACKS, DETS, M>
+where
+    S: BorrowMut<TrackStorage<TRACKS, DETS>>,
+{
+    /// A tracker that compensates the motion of the camera. Whatever the storage held is forgotten.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if an option is outside its range.
+    pub fn with_camera_motion(config: ByteTrackConfig, storage: S, motion: M) -> Result<Self, ConfigError> {
+        config.validate()?;
+        BotSort::with_camera_motion(config.into(), storage, motion).map(Self)
+    }
+
+    /// Like [`Tracker::update`], for a frame without pixels and with a known camera motion.
+    pub fn update_with_motion(&mut self, frame: &FrameInfo, motion: &Affine, detections: &mut [Detection]) {
+        self.0.update_with_motion(frame, motion, detections);
+    }
+}
+
+impl<S, const TRACKS: usize, const DETS: usize, M> ByteTrack<S, TRACKS, DETS, M>
 where
     S: Borrow<TrackStorage<TRACKS, DETS>>,
 {
@@ -126,13 +140,14 @@ where
     }
 }
 
-impl<S, const TRACKS: usize, const DETS: usize> ErrorType for ByteTrack<S, TRACKS, DETS> {
+impl<S, const TRACKS: usize, const DETS: usize, M> ErrorType for ByteTrack<S, TRACKS, DETS, M> {
     type Error = Infallible;
 }
 
-impl<S, const TRACKS: usize, const DETS: usize> Tracker for ByteTrack<S, TRACKS, DETS>
+impl<S, const TRACKS: usize, const DETS: usize, M> Tracker for ByteTrack<S, TRACKS, DETS, M>
 where
     S: BorrowMut<TrackStorage<TRACKS, DETS>>,
+    M: CameraMotion,
 {
     fn update(&mut self, frame: &Frame<'_>, detections: &mut [Detection]) -> Result<(), Infallible> {
         self.0.update(frame, detections)

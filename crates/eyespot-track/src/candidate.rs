@@ -50,12 +50,11 @@ pub(crate) enum Level {
     Low,
 }
 
-/// A detection that takes part.
+/// A detection that takes part, beside its box.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Candidate {
-    pub(crate) extent: Extent,
     pub(crate) score: f32,
-    /// One over the length of its appearance feature; 0 if it has none.
+    /// The scale of its appearance feature; 0 if it has none.
     pub(crate) feature_scale: f32,
     pub(crate) class: ClassId,
     /// Its place in the caller's slice.
@@ -64,14 +63,8 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    pub(crate) const ZERO: Self = Self {
-        extent: Extent::ZERO,
-        score: 0.0,
-        feature_scale: 0.0,
-        class: ClassId(0),
-        index: 0,
-        level: Level::Out,
-    };
+    pub(crate) const ZERO: Self =
+        Self { score: 0.0, feature_scale: 0.0, class: ClassId(0), index: 0, level: Level::Out };
 }
 
 /// Can a tracker work with this detection?
@@ -145,15 +138,17 @@ impl Memory<'_> {
             });
         }
         (self.head.high, self.head.candidates, self.head.widest) = (0, count, 0.0);
-        for (key, candidate) in order.iter().zip(self.candidates.iter_mut()) {
+        for ((key, candidate), bbox) in
+            order.iter().zip(self.candidates.iter_mut()).zip(self.boxes.iter_mut())
+        {
             let detection = &detections[usize::from(place(*key))];
             let level = if *key >> 48 == 0 { Level::High } else { Level::Low };
             self.head.high += usize::from(level == Level::High);
             self.head.widest = self.head.widest.max(detection.bbox.width() + margin);
+            *bbox = detection.bbox;
             *candidate = Candidate {
-                extent: Extent::new(&detection.bbox, margin),
                 score: detection.score,
-                feature_scale: self.appearance.scale(place(*key)),
+                feature_scale: 0.0,
                 class: detection.class,
                 index: place(*key),
                 level,

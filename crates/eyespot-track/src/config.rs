@@ -61,8 +61,10 @@ pub struct BotSortConfig {
     pub second_match_thresh: f32,
     /// The limit of the cost in the third stage, between unconfirmed tracks and detections that are left over.
     pub unconfirmed_match_thresh: f32,
-    /// Appearance counts only between boxes with `1 - IoU` up to this. Without appearance features
-    /// ([`BotSort::update_with_features`](crate::BotSort::update_with_features)) it has no effect.
+    /// Look at appearances, where the tracker has an embedder ([`BotSort::with_embedder`](crate::BotSort::with_embedder))
+    /// or is given features. `false` neither calls the embedder nor compares features.
+    pub with_reid: bool,
+    /// Appearance counts only between boxes with `1 - IoU` up to this. Without `with_reid` it has no effect.
     pub proximity_thresh: f32,
     /// Appearance counts only up to this half of the cosine distance: 0 for equal, 1 for opposite ones. The cost of a
     /// pair is then the smaller one of that by boxes and this distance.
@@ -93,6 +95,9 @@ pub struct BotSortConfig {
     pub duplicate_iou: f32,
     /// Tracks whose box has at most this area in square pixels are not reported.
     pub min_box_area: f32,
+    /// Tracks whose box is wider than this times its height are not reported. For standing people alone the original
+    /// writes its result files with 1.6; here the default is infinite.
+    pub aspect_ratio_thresh: f32,
     /// Frames per second of the source. Scales `track_buffer` and, with [`Clock::Timestamp`], the time step.
     pub fps: f32,
     /// What tells the time between frames.
@@ -121,6 +126,7 @@ impl BotSortConfig {
             match_thresh: 0.8,
             second_match_thresh: 0.5,
             unconfirmed_match_thresh: 0.7,
+            with_reid: true,
             proximity_thresh: 0.5,
             appearance_thresh: 0.25,
             fuse_score: true,
@@ -133,6 +139,7 @@ impl BotSortConfig {
             std_weight_velocity: 1.0 / 160.0,
             duplicate_iou: 0.85,
             min_box_area: 10.0,
+            aspect_ratio_thresh: f32::INFINITY,
             fps: 30.0,
             clock: Clock::Index,
             class_policy: ClassPolicy::Vote,
@@ -178,6 +185,7 @@ impl BotSortConfig {
         within("std_weight_position", self.std_weight_position, 1e-3, 1.0)?;
         within("std_weight_velocity", self.std_weight_velocity, 0.0, 1.0)?;
         within("min_box_area", self.min_box_area, 0.0, 1e12)?;
+        within("aspect_ratio_thresh", self.aspect_ratio_thresh, 1e-6, f32::INFINITY)?;
         within("fps", self.fps, 0.001, 100_000.0)?;
         within("track_buffer", self.track_buffer as f32, 0.0, 1e6)
     }
@@ -217,7 +225,11 @@ pub struct ConfigError {
 
 impl core::fmt::Display for ConfigError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{} must lie between {} and {}, but is {}", self.option, self.min, self.max, self.value)
+        let Self { option, value, min, max } = self;
+        if min == max {
+            return write!(f, "{option} must be {min}, but is {value}");
+        }
+        write!(f, "{option} must lie between {min} and {max}, but is {value}")
     }
 }
 

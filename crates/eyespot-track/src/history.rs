@@ -1,9 +1,9 @@
 //! What OC-SORT remembers of an object beside the filter: where it was last seen.
 
-use eyespot_core::BBox;
+use eyespot_core::{Affine, BBox};
 
-use crate::candidate::Candidate;
 use crate::kalman::Pair;
+use crate::shape::Shape;
 
 /// Observations looked back on for the direction of motion.
 pub(crate) const MAX_DELTA_T: u8 = 3;
@@ -87,6 +87,24 @@ impl History {
         self.seen = self.now;
     }
 
+    /// Moves with the picture.
+    pub(crate) fn transform(&mut self, motion: &Affine, scale: f32) {
+        let carry = |bbox: &BBox| {
+            let (x, y) = bbox.center();
+            let (x, y) = motion.apply(x, y);
+            BBox::from_cxcywh(x, y, scale * bbox.width(), scale * bbox.height())
+        };
+        for (_, bbox) in &mut self.recent {
+            *bbox = carry(bbox);
+        }
+        self.latest = carry(&self.latest);
+        let [x, y] = self.direction;
+        let [a, b, c, d] = motion.linear;
+        self.direction = direction((0.0, 0.0), (a * x + b * y, c * x + d * y));
+        let (center, size) = &mut self.frozen;
+        Shape::Area.transform(center, size, motion, scale, false);
+    }
+
     /// Keeps the filter's state for a new start.
     pub(crate) fn freeze(&mut self, center: Pair, size: Pair) {
         self.frozen = (center, size);
@@ -99,15 +117,13 @@ impl History {
 
     /// How well a candidate lies in the direction of motion, times its score: from -0.5 for a turn back to 0.5 for
     /// straight on.
-    pub(crate) fn consistency(&self, candidate: &Candidate, delta_t: u8) -> f32 {
+    pub(crate) fn consistency(&self, bbox: &BBox, score: f32, delta_t: u8) -> f32 {
         if !self.is_known() {
             return 0.0;
         }
-        let extent = &candidate.extent;
-        let center = ((extent.x1 + extent.x2) / 2.0, (extent.y1 + extent.y2) / 2.0);
-        let to = direction(self.before(delta_t).center(), center);
+        let to = direction(self.before(delta_t).center(), bbox.center());
         let cosine = (to[0] * self.direction[0] + to[1] * self.direction[1]).clamp(-1.0, 1.0);
-        candidate.score * (0.5 - libm::acosf(cosine) / core::f32::consts::PI)
+        score * (0.5 - libm::acosf(cosine) / core::f32::consts::PI)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Births and deaths of tracks in a table of fixed size.
 
-use eyespot_core::FrameInfo;
+use eyespot_core::{Affine, FrameInfo};
 
 use crate::Clock;
 use crate::candidate::{Extent, MAX_COORDINATE, place, sortable};
@@ -27,6 +27,25 @@ impl Memory<'_> {
         self.head.index = frame.index;
         self.head.timestamp_us = frame.timestamp_us;
         dt
+    }
+
+    /// Carries tracks along with the picture.
+    pub(crate) fn follow_camera(&mut self, motion: &Affine, turn_sizes: bool) {
+        if *motion == Affine::IDENTITY {
+            return;
+        }
+        if !motion.is_usable() {
+            self.head.losses.motions = self.head.losses.motions.saturating_add(1);
+            return;
+        }
+        let scale = motion.scale();
+        let count = self.head.tracks;
+        for track in &mut self.tracks[..count] {
+            track.shape.transform(&mut track.center, &mut track.size, motion, scale, turn_sizes);
+        }
+        for history in self.histories.iter_mut().take(count) {
+            history.transform(motion, scale);
+        }
     }
 
     /// Computes the extent of each track's box and drops tracks that left the range of numbers.

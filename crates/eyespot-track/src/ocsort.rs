@@ -1,10 +1,11 @@
-//! OC-SORT (Cao et al., "Observation-centric SORT: Rethinking SORT for robust multi-object tracking", 2023) and the
-//! SORT that it builds on (Bewley et al., "Simple online and realtime tracking", 2016).
+//! OC-SORT (Cao et al., "Observation-centric SORT: Rethinking SORT for robust multi-object tracking", 2023).
 
 use core::borrow::{Borrow, BorrowMut};
 use core::convert::Infallible;
 
-use eyespot_core::{BBox, Detection, ErrorType, Frame, FrameInfo, TrackId, Tracker};
+use eyespot_core::{
+    Affine, BBox, CameraMotion, Detection, ErrorType, Frame, FrameInfo, NoMotion, TrackId, Tracker,
+};
 
 use crate::assign::NONE;
 use crate::associate::Stage;
@@ -12,44 +13,13 @@ use crate::candidate::{Extent, Level};
 use crate::config::within;
 use crate::history::{History, MAX_DELTA_T};
 use crate::shape::{Noise, Shape};
+use crate::sort::SortConfig;
 use crate::storage::Memory;
 use crate::track::{Phase, Track, Votes};
 use crate::{Clock, ConfigError, TrackInfo, TrackLosses, TrackStorage};
 
 /// The filter's noise is fixed and needs no weights.
 const NOISE: Noise = Noise { position: 0.0, velocity: 0.0 };
-
-/// Options of [`Sort`], by the names and with the values of the original.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SortConfig {
-    /// Detections with a score above this take part.
-    pub det_thresh: f32,
-    /// A track and a detection are the same object only if they overlap by more than this.
-    pub iou_threshold: f32,
-    /// Frames for which a track is remembered without a detection.
-    pub max_age: u32,
-    /// Detections in a row, after the first, that a track needs before it is reported. In the first `min_hits` frames
-    /// all are.
-    pub min_hits: u16,
-}
-
-impl Default for SortConfig {
-    fn default() -> Self {
-        Self { det_thresh: 0.6, iou_threshold: 0.3, max_age: 1, min_hits: 3 }
-    }
-}
-
-impl SortConfig {
-    /// Checks every option.
-    ///
-    /// # Errors
-    /// [`ConfigError`] names the first option that is outside its range.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        within("det_thresh", self.det_thresh, 0.0, 1.0)?;
-        within("iou_threshold", self.iou_threshold, 0.0, 1.0)?;
-        within("max_age", self.max_age as f32, 0.0, 1e6)
-    }
-}
 
 /// Options of [`OcSort`], by the names and with the values of the original.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -108,81 +78,50 @@ impl<const TRACKS: usize, const DETS: usize> Default for OcSortStorage<TRACKS, D
     }
 }
 
-/// The SORT tracker: matching by overlap over a Kalman filter, nothing else. `S` is a [`TrackStorage`], a
-/// `&'static mut` to one or a `Box` of one.
-#[derive(Debug, Clone)]
-pub struct Sort<S, const TRACKS: usize, const DETS: usize> {
-    config: SortConfig,
-    storage: S,
-}
-
 /// The OC-SORT tracker: SORT that also uses the direction of motion, looks for lost objects where they were last
 /// seen, and repairs the filter when they come back. `S` is an [`OcSortStorage`], a `&'static mut` to one or a `Box`
-/// of one.
+/// of one; `M` estimates the camera motion, which the original does not compensate.
 #[derive(Debug, Clone)]
-pub struct OcSort<S, const TRACKS: usize, const DETS: usize> {
+pub struct OcSort<S, const TRACKS: usize, const DETS: usize, M = NoMotion> {
     config: OcSortConfig,
     storage: S,
-}
-
-impl<S, const TRACKS: usize, const DETS: usize> Sort<S, TRACKS, DETS>
-where
-    S: BorrowMut<TrackStorage<TRACKS, DETS>>,
-{
-    /// A tracker. Whatever the storage held is forgotten.
-    ///
-    /// # Errors
-    /// [`ConfigError`] if an option is outside its range.
-    pub fn new(config: SortConfig, mut storage: S) -> Result<Self, ConfigError> {
-        config.validate()?;
-        storage.borrow_mut().clear();
-        Ok(Self { config, storage })
-    }
-
-    /// Like [`Tracker::update`], for a frame without pixels.
-    pub fn update_frame(&mut self, frame: &FrameInfo, detections: &mut [Detection]) {
-        let config = OcSortConfig { sort: self.config, delta_t: 1, inertia: 0.0 };
-        step(&config, self.storage.borrow_mut().memory(), frame, detections);
-    }
-}
-
-impl<S, const TRACKS: usize, const DETS: usize> Sort<S, TRACKS, DETS>
-where
-    S: Borrow<TrackStorage<TRACKS, DETS>>,
-{
-    /// The tracks after the latest frame, lost ones included, in the order of their ids.
-    pub fn tracks(&self) -> impl Iterator<Item = TrackInfo> + '_ {
-        self.storage.borrow().tracks().iter().filter_map(Track::info)
-    }
-
-    /// What did not fit or was refused.
-    #[must_use]
-    pub fn losses(&self) -> TrackLosses {
-        self.storage.borrow().head().losses
-    }
+    motion: M,
 }
 
 impl<S, const TRACKS: usize, const DETS: usize> OcSort<S, TRACKS, DETS>
 where
     S: BorrowMut<OcSortStorage<TRACKS, DETS>>,
 {
-    /// A tracker. Whatever the storage held is forgotten.
+    /// A tracker for a camera that stands still, as the original. Whatever the storage held is forgotten.
     ///
     /// # Errors
     /// [`ConfigError`] if an option is outside its range.
-    pub fn new(config: OcSortConfig, mut storage: S) -> Result<Self, ConfigError> {
-        config.validate()?;
-        storage.borrow_mut().tracks.clear();
-        Ok(Self { config, storage })
-    }
-
-    /// Like [`Tracker::update`], for a frame without pixels.
-    pub fn update_frame(&mut self, frame: &FrameInfo, detections: &mut [Detection]) {
-        step(&self.config, self.storage.borrow_mut().memory(), frame, detections);
+    pub fn new(config: OcSortConfig, storage: S) -> Result<Self, ConfigError> {
+        Self::with_camera_motion(config, storage, NoMotion)
     }
 }
 
-impl<S, const TRACKS: usize, const DETS: usize> OcSort<S, TRACKS, DETS>
+impl<S, const TRACKS: usize, const DETS: usize, M> OcSort<S, TRACKS, DETS, M>
+where
+    S: BorrowMut<OcSortStorage<TRACKS, DETS>>,
+{
+    /// A tracker that compensates the motion of the camera. Whatever the storage held is forgotten.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if an option is outside its range.
+    pub fn with_camera_motion(config: OcSortConfig, mut storage: S, motion: M) -> Result<Self, ConfigError> {
+        config.validate()?;
+        storage.borrow_mut().tracks.clear();
+        Ok(Self { config, storage, motion })
+    }
+
+    /// Like [`Tracker::update`], for a frame without pixels and with a known camera motion.
+    pub fn update_with_motion(&mut self, frame: &FrameInfo, motion: &Affine, detections: &mut [Detection]) {
+        step(&self.config, self.storage.borrow_mut().memory(), frame, motion, detections);
+    }
+}
+
+impl<S, const TRACKS: usize, const DETS: usize, M> OcSort<S, TRACKS, DETS, M>
 where
     S: Borrow<OcSortStorage<TRACKS, DETS>>,
 {
@@ -198,44 +137,35 @@ where
     }
 }
 
-impl<S, const TRACKS: usize, const DETS: usize> ErrorType for Sort<S, TRACKS, DETS> {
+impl<S, const TRACKS: usize, const DETS: usize, M> ErrorType for OcSort<S, TRACKS, DETS, M> {
     type Error = Infallible;
 }
 
-impl<S, const TRACKS: usize, const DETS: usize> ErrorType for OcSort<S, TRACKS, DETS> {
-    type Error = Infallible;
-}
-
-impl<S, const TRACKS: usize, const DETS: usize> Tracker for Sort<S, TRACKS, DETS>
-where
-    S: BorrowMut<TrackStorage<TRACKS, DETS>>,
-{
-    fn update(&mut self, frame: &Frame<'_>, detections: &mut [Detection]) -> Result<(), Infallible> {
-        self.update_frame(&frame.info, detections);
-        Ok(())
-    }
-
-    fn reset(&mut self) {
-        self.storage.borrow_mut().clear();
-    }
-}
-
-impl<S, const TRACKS: usize, const DETS: usize> Tracker for OcSort<S, TRACKS, DETS>
+impl<S, const TRACKS: usize, const DETS: usize, M> Tracker for OcSort<S, TRACKS, DETS, M>
 where
     S: BorrowMut<OcSortStorage<TRACKS, DETS>>,
+    M: CameraMotion,
 {
     fn update(&mut self, frame: &Frame<'_>, detections: &mut [Detection]) -> Result<(), Infallible> {
-        self.update_frame(&frame.info, detections);
+        let motion = self.motion.estimate(frame, detections);
+        self.update_with_motion(&frame.info, &motion, detections);
         Ok(())
     }
 
     fn reset(&mut self) {
         self.storage.borrow_mut().tracks.clear();
+        self.motion.reset();
     }
 }
 
 /// One frame. What only OC-SORT does is done where there are histories.
-fn step(config: &OcSortConfig, mut memory: Memory<'_>, frame: &FrameInfo, detections: &mut [Detection]) {
+pub(crate) fn step(
+    config: &OcSortConfig,
+    mut memory: Memory<'_>,
+    frame: &FrameInfo,
+    motion: &Affine,
+    detections: &mut [Detection],
+) {
     let sort = &config.sort;
     let dt = memory.elapsed(frame, Clock::Index, 1.0, sort.max_age as f32);
     memory.take_candidates(
@@ -246,11 +176,13 @@ fn step(config: &OcSortConfig, mut memory: Memory<'_>, frame: &FrameInfo, detect
         },
     );
     memory.foresee(dt);
+    memory.follow_camera(motion, false);
     memory.outline(0.0);
 
     // Every pair that overlaps enough is better than none: the limit is beyond all costs.
     let stage = Stage {
         level: Level::High,
+        margin: 0.0,
         min_iou: sort.iou_threshold,
         limit: 2.0,
         fuse_score: false,

@@ -95,6 +95,27 @@ impl Shape {
         }
     }
 
+    /// Moves centre and size with the picture. Sizes follow its scale, or, with `turn_sizes`, width and height turn
+    /// like a vector.
+    pub(crate) fn transform(
+        self,
+        center: &mut Pair,
+        size: &mut Pair,
+        motion: &Affine,
+        scale: f32,
+        turn_sizes: bool,
+    ) {
+        center.transform(motion.linear);
+        center.at[0] += motion.shift[0];
+        center.at[1] += motion.shift[1];
+        match self {
+            Self::Sides if turn_sizes => size.transform(motion.linear),
+            Self::Sides => size.scale(scale),
+            Self::Aspect => size.transform([1.0, 0.0, 0.0, scale]),
+            Self::Area => size.transform([scale * scale, 0.0, 0.0, 1.0]),
+        }
+    }
+
     /// Variances of a measurement.
     #[inline]
     fn measurement(self, size: [f32; 2], noise: Noise) -> Variances {
@@ -143,19 +164,6 @@ impl Track {
             Shape::Sides => self.size.velocity = [0.0; 2],
             Shape::Aspect => self.size.velocity[1] = 0.0,
             Shape::Area => self.size.velocity[0] = 0.0,
-        }
-    }
-
-    /// Moves with the picture. Sizes follow its scale, or, with `turn_sizes`, width and height turn like a vector.
-    pub(crate) fn transform(&mut self, motion: &Affine, scale: f32, turn_sizes: bool) {
-        self.center.transform(motion.linear);
-        self.center.at[0] += motion.shift[0];
-        self.center.at[1] += motion.shift[1];
-        match self.shape {
-            Shape::Sides if turn_sizes => self.size.transform(motion.linear),
-            Shape::Sides => self.size.scale(scale),
-            Shape::Aspect => self.size.transform([1.0, 0.0, 0.0, scale]),
-            Shape::Area => self.size.transform([scale * scale, 0.0, 0.0, 1.0]),
         }
     }
 }

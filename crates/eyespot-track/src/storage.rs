@@ -1,6 +1,8 @@
 //! The memory of a tracker.
 
-use crate::appearance::Appearance;
+use eyespot_core::BBox;
+
+use crate::appearance::{Appearance, Feature};
 use crate::assign::{Column, Edge, Row};
 use crate::candidate::{Candidate, Extent};
 use crate::history::History;
@@ -19,16 +21,18 @@ pub(crate) const EDGES_PER_TRACK: usize = 8;
 /// started in the same frame. There is room for eight overlapping pairs per track on average; beyond that each
 /// track keeps its eight best. All of it is counted in [`TrackLosses`].
 ///
-/// With appearance features of `DIM` numbers ([`with_features`](Self::with_features)) each track takes `4 * DIM` bytes
-/// more.
+/// `F` is the appearance [`Feature`] that is kept for each track and each detection: `TrackStorage<64, 128, [i8; 512]>`
+/// ([`with_features`](Self::with_features)).
 #[derive(Debug, Clone)]
-pub struct TrackStorage<const TRACKS: usize, const DETS: usize, const DIM: usize = 0> {
+pub struct TrackStorage<const TRACKS: usize, const DETS: usize, F = [f32; 0]> {
     tracks: [Track; TRACKS],
     extents: [Extent; TRACKS],
     rows: [Row; TRACKS],
     edges: [[Edge; EDGES_PER_TRACK]; TRACKS],
-    features: [[f32; DIM]; TRACKS],
+    features: [F; TRACKS],
+    seen: [F; DETS],
     order: [u64; DETS],
+    boxes: [BBox; DETS],
     candidates: [Candidate; DETS],
     columns: [Column; DETS],
     head: Head,
@@ -52,6 +56,8 @@ pub struct TrackLosses {
     pub motions: u32,
     /// Tracks that were dropped because their box left the range of coordinates.
     pub diverged: u32,
+    /// Appearance features that were ignored: not finite, zero, or of another dimension than the storage's.
+    pub features: u32,
 }
 
 /// The few numbers beside the arrays.
@@ -88,6 +94,7 @@ impl Head {
             pairs: 0,
             motions: 0,
             diverged: 0,
+            features: 0,
         },
     };
 }
@@ -100,7 +107,7 @@ impl<const TRACKS: usize, const DETS: usize> TrackStorage<TRACKS, DETS> {
     }
 }
 
-impl<const TRACKS: usize, const DETS: usize, const DIM: usize> TrackStorage<TRACKS, DETS, DIM> {
+impl<const TRACKS: usize, const DETS: usize, F: Feature> TrackStorage<TRACKS, DETS, F> {
     /// Bytes of RAM.
     pub const RAM: usize = size_of::<Self>();
 
@@ -109,7 +116,7 @@ impl<const TRACKS: usize, const DETS: usize, const DIM: usize> TrackStorage<TRAC
         "TrackStorage holds at most 8191 tracks and 65534 detections"
     );
 
-    /// Empty storage with room for an appearance feature of `DIM` numbers per track.
+    /// Empty storage with room for an appearance feature per track and detection.
     #[must_use]
     pub const fn with_features() -> Self {
         const { Self::FITS };
@@ -118,8 +125,10 @@ impl<const TRACKS: usize, const DETS: usize, const DIM: usize> TrackStorage<TRAC
             extents: [Extent::ZERO; TRACKS],
             rows: [Row::ZERO; TRACKS],
             edges: [[Edge::ZERO; EDGES_PER_TRACK]; TRACKS],
-            features: [[0.0; DIM]; TRACKS],
+            features: [F::ZERO; TRACKS],
+            seen: [F::ZERO; DETS],
             order: [0; DETS],
+            boxes: [BBox::new(0.0, 0.0, 0.0, 0.0); DETS],
             candidates: [Candidate::ZERO; DETS],
             columns: [Column::ZERO; DETS],
             head: Head::ZERO,
@@ -147,8 +156,13 @@ impl<const TRACKS: usize, const DETS: usize, const DIM: usize> TrackStorage<TRAC
             histories: &mut [],
             rows: &mut self.rows,
             edges: self.edges.as_flattened_mut(),
-            appearance: Appearance { dim: DIM, tracks: self.features.as_flattened_mut(), detections: &[] },
+            appearance: Appearance {
+                dim: F::DIM,
+                tracks: F::numbers(&mut self.features),
+                candidates: F::numbers(&mut self.seen),
+            },
             order: &mut self.order,
+            boxes: &mut self.boxes,
             candidates: &mut self.candidates,
             columns: &mut self.columns,
             head: &mut self.head,
@@ -156,7 +170,7 @@ impl<const TRACKS: usize, const DETS: usize, const DIM: usize> TrackStorage<TRAC
     }
 }
 
-impl<const TRACKS: usize, const DETS: usize, const DIM: usize> Default for TrackStorage<TRACKS, DETS, DIM> {
+impl<const TRACKS: usize, const DETS: usize, F: Feature> Default for TrackStorage<TRACKS, DETS, F> {
     fn default() -> Self {
         Self::with_features()
     }
@@ -177,24 +191,37 @@ pub(crate) struct Memory<'a> {
     pub(crate) appearance: Appearance<'a>,
     /// Sort keys of the candidates.
     pub(crate) order: &'a mut [u64],
-    /// First the `head.high` high-score ones, then the low-score ones up to `head.candidates`, both by their left
-    /// edges.
+    /// First those of the `head.high` high-score candidates, then of the low-score ones up to `head.candidates`, both
+    /// by their left edges.
+    pub(crate) boxes: &'a mut [BBox],
+    /// In the same order.
     pub(crate) candidates: &'a mut [Candidate],
     /// One per candidate.
     pub(crate) columns: &'a mut [Column],
     pub(crate) head: &'a mut Head,
 }
 
-// The sizes in the README, checked wherever the crate is built for a 32-bit target.
+// The sizes in MEMORY.md, checked wherever the crate is built for a 32-bit target.
 #[cfg(target_pointer_width = "32")]
 const _: () = {
-    assert!(TrackStorage::<16, 32>::RAM == 6_152);
-    assert!(TrackStorage::<32, 64>::RAM == 12_232);
-    assert!(TrackStorage::<64, 128>::RAM == 24_392);
-    assert!(TrackStorage::<256, 512>::RAM == 97_352);
-    assert!(TrackStorage::<16, 32, 128>::RAM == 14_344);
-    assert!(TrackStorage::<32, 64, 128>::RAM == 28_616);
-    assert!(TrackStorage::<64, 128, 128>::RAM == 57_160);
-    assert!(TrackStorage::<256, 512, 128>::RAM == 228_424);
-    assert!(crate::OcSortStorage::<32, 64>::RAM == 19_400);
+    assert!(TrackStorage::<16, 32>::RAM == 6_088);
+    assert!(TrackStorage::<16, 32, [f32; 512]>::RAM == 104_392);
+    assert!(TrackStorage::<16, 32, [i8; 512]>::RAM == 30_664);
+    assert!(TrackStorage::<16, 32, [i8; 128]>::RAM == 12_232);
+    assert!(crate::OcSortStorage::<16, 32>::RAM == 9_672);
+    assert!(TrackStorage::<32, 64>::RAM == 12_104);
+    assert!(TrackStorage::<32, 64, [f32; 512]>::RAM == 208_712);
+    assert!(TrackStorage::<32, 64, [i8; 512]>::RAM == 61_256);
+    assert!(TrackStorage::<32, 64, [i8; 128]>::RAM == 24_392);
+    assert!(crate::OcSortStorage::<32, 64>::RAM == 19_272);
+    assert!(TrackStorage::<64, 128>::RAM == 24_136);
+    assert!(TrackStorage::<64, 128, [f32; 512]>::RAM == 417_352);
+    assert!(TrackStorage::<64, 128, [i8; 512]>::RAM == 122_440);
+    assert!(TrackStorage::<64, 128, [i8; 128]>::RAM == 48_712);
+    assert!(crate::OcSortStorage::<64, 128>::RAM == 38_472);
+    assert!(TrackStorage::<256, 512>::RAM == 96_328);
+    assert!(TrackStorage::<256, 512, [f32; 512]>::RAM == 1_669_192);
+    assert!(TrackStorage::<256, 512, [i8; 512]>::RAM == 489_544);
+    assert!(TrackStorage::<256, 512, [i8; 128]>::RAM == 194_632);
+    assert!(crate::OcSortStorage::<256, 512>::RAM == 153_672);
 };

@@ -115,8 +115,8 @@ pub(crate) struct Track {
     pub(crate) phase: Phase,
     /// What `size` is.
     pub(crate) shape: Shape,
-    /// Its appearance is known.
-    pub(crate) has_feature: bool,
+    /// The scale of its appearance feature; 0 if it has none.
+    pub(crate) feature_scale: f32,
     /// A duplicate of another track: removed with the end of the frame.
     pub(crate) duplicate: bool,
     /// Was lost for too long, but lives on for a frame: only under the oddities of the original.
@@ -147,7 +147,7 @@ impl Track {
         streak: 0,
         phase: Phase::Gone,
         shape: Shape::Sides,
-        has_feature: false,
+        feature_scale: 0.0,
         duplicate: false,
         expired: false,
     };

@@ -184,7 +184,7 @@ fn the_presets_score_like_the_originals() {
         let config = ByteTrackConfig { track_buffer: buffer(name), ..ByteTrackConfig::default() };
         let mut tracker = ByteTrack::new(config, Box::new(TrackStorage::<256, 256>::new())).unwrap();
         move |info: &FrameInfo, _: &Affine, detections: &mut [Detection]| {
-            tracker.update_frame(info, detections);
+            tracker.update_with_motion(info, &Affine::IDENTITY, detections);
             filtered(tracker.reported())
         }
     });
@@ -194,7 +194,7 @@ fn the_presets_score_like_the_originals() {
         let mut tracker =
             OcSort::new(OcSortConfig::default(), Box::new(OcSortStorage::<256, 256>::new())).unwrap();
         move |info: &FrameInfo, _: &Affine, detections: &mut [Detection]| {
-            tracker.update_frame(info, detections);
+            tracker.update_with_motion(info, &Affine::IDENTITY, detections);
             detected(detections)
         }
     });
@@ -203,7 +203,7 @@ fn the_presets_score_like_the_originals() {
         let mut tracker =
             Sort::new(SortConfig::default(), Box::new(TrackStorage::<256, 256>::new())).unwrap();
         move |info: &FrameInfo, _: &Affine, detections: &mut [Detection]| {
-            tracker.update_frame(info, detections);
+            tracker.update_with_motion(info, &Affine::IDENTITY, detections);
             detected(detections)
         }
     });

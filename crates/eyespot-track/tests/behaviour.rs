@@ -282,7 +282,7 @@ fn appearance_tells_apart_what_boxes_can_not() {
     let (red, blue) = ([5.0, 0.1, 0.0], [0.0, 0.1, 3.0]);
     // Two people stand close together and change places between two frames.
     let run = |with_features: bool| {
-        let storage = TrackStorage::<8, 8, 3>::with_features();
+        let storage = TrackStorage::<8, 8, [f32; 3]>::with_features();
         let mut tracker = BotSort::new(BotSortConfig::default(), storage).unwrap();
         let mut last = Vec::new();
         for index in 0..12 {
@@ -304,7 +304,7 @@ fn appearance_tells_apart_what_boxes_can_not() {
 
 #[test]
 fn features_of_no_use_count_as_none() {
-    let storage = TrackStorage::<8, 8, 2>::with_features();
+    let storage = TrackStorage::<8, 8, [f32; 2]>::with_features();
     let mut tracker = BotSort::new(BotSortConfig::default(), storage).unwrap();
     let mut plain = small(BotSortConfig::default());
     let bad = [[f32::NAN, 1.0], [0.0, 0.0], [f32::INFINITY, 0.0]];

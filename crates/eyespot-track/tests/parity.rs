@@ -66,7 +66,7 @@ fn bytetrack_agrees_with_the_original() {
         let mut tracker = ByteTrack::new(config, Box::new(TrackStorage::<256, 256>::new())).unwrap();
         let mut rows = Rows::new();
         for (index, frame) in sequence.frames.iter().enumerate() {
-            tracker.update_frame(&Sequence::info(index), &mut frame.clone());
+            tracker.update_with_motion(&Sequence::info(index), &Affine::IDENTITY, &mut frame.clone());
             rows.insert(index as u32 + 1, written(tracker.reported()));
         }
         rows
@@ -110,7 +110,7 @@ fn bytetrack_agrees_with_the_implementation_in_cpp_until_its_slip_shows() {
     let mut tracker = ByteTrack::new(config, Box::new(TrackStorage::<64, 64>::new())).unwrap();
     let (mut ours, mut theirs) = (Rows::new(), Rows::new());
     for (index, mut frame) in frames.into_iter().enumerate() {
-        tracker.update_frame(&Sequence::info(index), &mut frame);
+        tracker.update_with_motion(&Sequence::info(index), &Affine::IDENTITY, &mut frame);
         let rows = tracker.reported().map(|track| Row::new(track.id.get(), &track.bbox));
         ours.insert(index as u32, rows.collect());
     }

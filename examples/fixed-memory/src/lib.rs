@@ -1,44 +1,94 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 
-use eyespot_core::{NullSink, Pipeline, Predictions, ram_budget};
-use eyespot_motion::{MotionPredictor, MotionStorage};
-use eyespot_scene::{Scene, SceneConfig, SceneError, SceneFormat, SceneSource};
+#[cfg(feature = "defmt")]
+mod board;
+mod judge;
+
+use eyespot_core::{Pipeline, Predictions, Sink, ram_budget};
+use eyespot_firmware::{Clock, Meter, Timed};
+use eyespot_flow::{FlowStorage, SparseFlow};
+use eyespot_motion::{MotionConfig, MotionPredictor, MotionStorage};
+use eyespot_scene::{CameraMotion, Scene, SceneConfig, SceneError, SceneFormat, SceneSource};
 use eyespot_track::{BotSort, BotSortConfig, ConfigError, TrackStorage};
 use static_cell::ConstStaticCell;
+
+#[cfg(feature = "defmt")]
+pub use board::{Ended, Log, Machine, run};
+pub use judge::Judge;
 
 /// Width of the frames in pixels.
 pub const WIDTH: usize = 160;
 /// Height of the frames in pixels.
 pub const HEIGHT: usize = 120;
+/// Columns and rows of the motion predictor's grid: cells of 2 x 2 pixels.
+pub const GRID: (usize, usize) = (80, 60);
+/// Moving objects per frame that the motion predictor has room for.
+pub const BLOBS: usize = 24;
+/// Pixels of the image that the camera's motion is estimated on: 80 x 60.
+pub const FLOW_PIXELS: usize = 80 * 60;
+/// Places in it that are followed.
+pub const FLOW_POINTS: usize = 64;
 /// Objects that the tracker has room for.
-pub const TRACKS: usize = 32;
+pub const TRACKS: usize = 16;
 /// Detections per frame.
-pub const DETECTIONS: usize = 64;
+pub const DETECTIONS: usize = 32;
 
 type Frame = [u8; WIDTH * HEIGHT];
-type Motion = MotionStorage<WIDTH, HEIGHT>;
+type Motion = MotionStorage<{ GRID.0 }, { GRID.1 }, BLOBS>;
+type Flow = FlowStorage<FLOW_PIXELS, FLOW_POINTS>;
 type Results = Predictions<DETECTIONS>;
 type Tracks = TrackStorage<TRACKS, DETECTIONS>;
 
 // All memory of the pipeline. It is zeroed at start-up and takes no flash.
 static FRAME: ConstStaticCell<Frame> = ConstStaticCell::new([0; WIDTH * HEIGHT]);
 static MOTION: ConstStaticCell<Motion> = ConstStaticCell::new(MotionStorage::new());
-static RESULTS: ConstStaticCell<Results> = ConstStaticCell::new(Predictions::new());
+static FLOW: ConstStaticCell<Flow> = ConstStaticCell::new(FlowStorage::new());
 static TRACK: ConstStaticCell<Tracks> = ConstStaticCell::new(TrackStorage::new());
+static RESULTS: ConstStaticCell<Results> = ConstStaticCell::new(Predictions::new());
 
-// The build fails when a capacity is raised beyond what the board has.
-ram_budget!(192 * 1024; Frame, Motion, Results, Tracks);
+// The build fails when a capacity is raised beyond what the boards have: 64 KiB less the stack.
+ram_budget!(56 * 1024; Frame, Motion, Flow, Tracks, Results);
+
+/// Bytes of the statics of the pipeline.
+pub const RAM: usize =
+    WIDTH * HEIGHT + Motion::RAM + Flow::RAM + Tracks::RAM + Results::RAM;
+
+/// What each stage took in the latest frame.
+#[derive(Debug)]
+pub struct Meters {
+    /// Rendering the frame, in place of a camera.
+    pub source: Meter,
+    /// Finding what moves.
+    pub predictor: Meter,
+    /// Tracking, with the estimate of the camera's motion.
+    pub tracker: Meter,
+    /// The estimate alone.
+    pub camera_motion: Meter,
+    /// Handing the results on.
+    pub sink: Meter,
+}
+
+/// The meters of the pipeline.
+pub static METERS: Meters = Meters {
+    source: Meter::new(),
+    predictor: Meter::new(),
+    tracker: Meter::new(),
+    camera_motion: Meter::new(),
+    sink: Meter::new(),
+};
 
 /// The rendered street in place of a camera.
 type Camera = SceneSource<&'static mut Frame>;
-/// The pipeline with its static plugins.
-pub type App = Pipeline<
+type Mover = MotionPredictor<&'static mut Motion, { GRID.0 }, { GRID.1 }, BLOBS>;
+type Sway<C> = Timed<SparseFlow<&'static mut Flow, FLOW_PIXELS, FLOW_POINTS>, C>;
+/// The pipeline with its static plugins, each measured by a clock.
+pub type App<C, K> = Pipeline<
     'static,
-    Camera,
-    MotionPredictor<&'static mut Motion, WIDTH, HEIGHT, 64>,
-    BotSort<&'static mut Tracks, TRACKS, DETECTIONS>,
-    NullSink,
+    Timed<Camera, C>,
+    Timed<Mover, C>,
+    Timed<BotSort<&'static mut Tracks, TRACKS, DETECTIONS, Sway<C>>, C>,
+    Timed<K, C>,
     &'static mut Results,
 >;
 
@@ -59,14 +109,29 @@ pub enum SetupError {
 ///
 /// # Errors
 /// [`SetupError`] says what is wrong.
-pub fn pipeline() -> Result<App, SetupError> {
-    let taken = (FRAME.try_take(), MOTION.try_take(), RESULTS.try_take(), TRACK.try_take());
-    let (Some(frame), Some(motion), Some(results), Some(tracks)) = taken else {
+pub fn pipeline<C: Clock, K: Sink>(clock: &C, sink: K) -> Result<App<C, K>, SetupError> {
+    let taken =
+        (FRAME.try_take(), MOTION.try_take(), FLOW.try_take(), TRACK.try_take(), RESULTS.try_take());
+    let (Some(frame), Some(motion), Some(flow), Some(tracks), Some(results)) = taken else {
         return Err(SetupError::Taken);
     };
-    let config = SceneConfig { format: SceneFormat::Gray8, ..SceneConfig::new(WIDTH as u16, HEIGHT as u16) };
+    // A camera on a pole: it sways by half a pixel.
+    let config = SceneConfig {
+        format: SceneFormat::Gray8,
+        objects: 6,
+        camera: CameraMotion { shake: 0.5, ..CameraMotion::FIXED },
+        ..SceneConfig::new(WIDTH as u16, HEIGHT as u16)
+    };
     let camera = SceneSource::new(Scene::new(config).map_err(SetupError::Scene)?, frame);
-    let motion = MotionPredictor::new(Default::default(), motion).map_err(SetupError::Motion)?;
-    let tracker = BotSort::new(BotSortConfig::default(), tracks).map_err(SetupError::Tracker)?;
-    Ok(Pipeline::new(camera, motion, tracker, NullSink, results))
+    let motion = MotionPredictor::new(MotionConfig::default(), motion).map_err(SetupError::Motion)?;
+    let sway = Timed::new(SparseFlow::new(flow), clock.clone(), &METERS.camera_motion);
+    let tracker = BotSort::with_camera_motion(BotSortConfig::default(), tracks, sway)
+        .map_err(SetupError::Tracker)?;
+    Ok(Pipeline::new(
+        Timed::new(camera, clock.clone(), &METERS.source),
+        Timed::new(motion, clock.clone(), &METERS.predictor),
+        Timed::new(tracker, clock.clone(), &METERS.tracker),
+        Timed::new(sink, clock.clone(), &METERS.sink),
+        results,
+    ))
 }

@@ -1,15 +1,61 @@
-//! The static pipeline on a computer: what it sees in ten seconds of the scene.
+//! The pipeline of the firmware boards on a computer: what it sees, and how long each stage takes.
 
-use eyespot_core::TrackId;
+use std::convert::Infallible;
+use std::time::Instant;
+
+use eyespot_core::{ErrorType, Record, Sink};
+use eyespot_firmware::Clock;
+use fixed_memory::{Judge, METERS, RAM};
+
+/// Microseconds.
+#[derive(Clone)]
+struct Micros(Instant);
+
+impl Clock for Micros {
+    fn now(&self) -> u32 {
+        self.0.elapsed().as_micros() as u32
+    }
+    fn since(&self, earlier: u32) -> u32 {
+        self.now().wrapping_sub(earlier)
+    }
+}
+
+/// Prints what the boards log.
+struct Lines;
+
+impl ErrorType for Lines {
+    type Error = Infallible;
+}
+
+impl Sink for Lines {
+    fn write(&mut self, record: &Record<'_>) -> Result<(), Infallible> {
+        print!("frame {}:", record.info.index);
+        for found in record.predictions.detections() {
+            let [x1, y1, x2, y2] = found.bbox.xyxy().map(|side| side as i32);
+            let track = found.track.map_or(0, |track| track.get());
+            print!(" #{track} {x1},{y1}..{x2},{y2}");
+        }
+        println!();
+        Ok(())
+    }
+}
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut pipeline = fixed_memory::pipeline().map_err(|error| format!("{error:?}"))?;
-    for _ in 0..300 {
+    let frames = std::env::args().nth(1).map_or(Ok(150), |frames| frames.parse::<u64>())?;
+    let mut pipeline =
+        fixed_memory::pipeline(&Micros(Instant::now()), Lines).map_err(|error| format!("{error:?}"))?;
+    let (mut judge, mut sums) = (Judge::default(), [0u64; 4]);
+    for _ in 0..frames {
         let Some(frame) = pipeline.step()? else { break };
-        if frame.index % 30 == 0 {
-            let tracks: Vec<u32> = pipeline.results().track_ids().flatten().map(TrackId::get).collect();
-            println!("frame {:3}: {} objects, tracks {tracks:?}", frame.index, pipeline.results().len());
-        }
+        judge.judge(pipeline.source.inner.scene(), frame.index, &pipeline.results());
+        let tracker = METERS.tracker.get().saturating_sub(METERS.camera_motion.get());
+        let took = [METERS.source.get(), METERS.predictor.get(), METERS.camera_motion.get(), tracker];
+        sums.iter_mut().zip(took).for_each(|(sum, took)| *sum += u64::from(took));
     }
+    let Judge { there, found, boxes, right, switches, .. } = judge;
+    println!("{found} of {there} objects found, {right} of {boxes} boxes right, {switches} identity switches");
+    let [source, predictor, camera_motion, tracker] = sums.map(|sum| sum / frames.max(1));
+    eprintln!("microseconds: render {source}, motion {predictor}, camera motion {camera_motion}, tracker {tracker}");
+    eprintln!("{RAM} bytes of static memory");
     Ok(())
 }

@@ -1,0 +1,25 @@
+//! The firmware.
+
+use cortex_m::Peripherals;
+use cortex_m_rt::entry;
+use eyespot_core::NullSink;
+use eyespot_firmware::{SysTickClock, argument, exit, provoke, stack};
+use fixed_memory::{Ended, Machine, run};
+
+/// Length of a tick of the board's clock in nanoseconds, each of which is an instruction in QEMU.
+const TICK: u32 = 50;
+
+/// Frames that are processed unless the first argument is another number.
+const FRAMES: u64 = 150;
+
+#[entry]
+fn main() -> ! {
+    let Some(core) = Peripherals::take() else { exit(1) };
+    let clock = SysTickClock::new(core.SYST, TICK);
+    argument(0, provoke);
+    let frames = argument(0, |number| number.parse().ok()).flatten().unwrap_or(FRAMES);
+    match run(&clock, &Machine { unit: "instructions", stack }, frames, NullSink) {
+        Ended::Well => exit(0),
+        Ended::Badly => exit(1),
+    }
+}

@@ -26,7 +26,7 @@ impl Default for FlowConfig {
     }
 }
 
-/// How the frames of a camera went, since the start or the last [`reset`](eyespot_track::CameraMotion::reset).
+/// How the frames of a camera went, since the start or the last [`reset`](eyespot_core::CameraMotion::reset).
 ///
 /// Each frame is counted in exactly one field; in all but `estimated` the motion is the identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -15,7 +15,7 @@ pub(crate) struct Stage {
     pub(crate) level: Level,
     /// By how much right and bottom edges lie further out than given.
     pub(crate) margin: f32,
-    /// Boxes must overlap by more than this IoU.
+    /// Boxes must overlap by this IoU.
     pub(crate) min_iou: f32,
     /// A pair must cost less.
     pub(crate) limit: f32,
@@ -76,9 +76,10 @@ impl Memory<'_> {
         let offset = span.start;
         let (boxes, candidates) = (&self.boxes[span.clone()], &self.candidates[span]);
         let tracks = &self.tracks[..self.head.tracks];
-        let min_iou = stage.min_iou;
+        // Boxes that do not overlap at all are never a pair.
+        let min_iou = stage.min_iou.max(1e-6);
         // A box that covers the track entirely and starts this many widths to the left reaches just this overlap.
-        let reach = 1.0 / min_iou.max(1e-3) - 1.0;
+        let reach = 1.0 / min_iou - 1.0;
         let mut used = 0usize;
         let mut wanted = 0usize;
         for (place, track) in tracks.iter().enumerate() {
@@ -93,7 +94,7 @@ impl Memory<'_> {
                     }
                     let other = Extent::new(bbox, stage.margin);
                     let (intersection, union) = extent.overlap(&other);
-                    if intersection <= min_iou * union {
+                    if intersection < min_iou * union {
                         continue;
                     }
                     let candidate = &candidates[column];

@@ -213,15 +213,19 @@ fn track(
     memory.follow_camera(motion, config.original_oddities);
     memory.outline(margin);
 
+    let looks = (config.with_reid && memory.appearance.dim > 0)
+        .then_some(Looks { min_iou: 1.0 - config.proximity_thresh, limit: config.appearance_thresh });
+    // Appearance may match what overlaps too little to be matched by boxes.
+    let min_iou = |thresh: f32| looks.map_or(1.0 - thresh, |looks| looks.min_iou.min(1.0 - thresh));
     let first = Stage {
         level: Level::High,
         margin,
-        min_iou: 1.0 - config.match_thresh,
+        min_iou: min_iou(config.match_thresh),
         limit: config.match_thresh,
         fuse_score: config.fuse_score,
         height_iou: config.height_iou,
         score_change: config.score_change_weight,
-        looks: Some(Looks { min_iou: 1.0 - config.proximity_thresh, limit: config.appearance_thresh }),
+        looks,
         direction: 0.0,
         delta_t: 1,
         same_class,
@@ -245,7 +249,7 @@ fn track(
     });
     memory.take_matches(detections, noise);
     let third = Stage {
-        min_iou: 1.0 - config.unconfirmed_match_thresh,
+        min_iou: min_iou(config.unconfirmed_match_thresh),
         limit: config.unconfirmed_match_thresh,
         ..first
     };

@@ -64,7 +64,8 @@ pub struct BotSortConfig {
     /// Look at appearances, where the tracker has an embedder ([`BotSort::with_embedder`](crate::BotSort::with_embedder))
     /// or is given features. `false` neither calls the embedder nor compares features.
     pub with_reid: bool,
-    /// Appearance counts only between boxes with `1 - IoU` up to this. Without `with_reid` it has no effect.
+    /// Appearance counts only between boxes that overlap and have a `1 - IoU` up to this. Without `with_reid` it has no
+    /// effect.
     pub proximity_thresh: f32,
     /// Appearance counts only up to this half of the cosine distance: 0 for equal, 1 for opposite ones. The cost of a
     /// pair is then the smaller one of that by boxes and this distance.

@@ -15,7 +15,7 @@ use crate::{ConfigError, TrackInfo, TrackLosses, TrackStorage};
 pub struct SortConfig {
     /// Detections with a score above this take part.
     pub det_thresh: f32,
-    /// A track and a detection are the same object only if they overlap by more than this.
+    /// A track and a detection are the same object only if their IoU is at least this.
     pub iou_threshold: f32,
     /// Frames for which a track is remembered without a detection.
     pub max_age: u32,

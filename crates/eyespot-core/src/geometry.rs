@@ -116,14 +116,26 @@ impl BBox {
         Self { x1: self.x1 + dx, y1: self.y1 + dy, x2: self.x2 + dx, y2: self.y2 + dy }
     }
 
-    /// Cut to `0..=width, 0..=height`. What lies outside becomes an empty box on the border.
+    /// Cut to `0..=width, 0..=height`. What lies outside becomes an empty box on the border. A coordinate that is not a
+    /// number stays as it is.
     #[must_use]
     pub const fn clipped(&self, width: f32, height: f32) -> Self {
+        // `f32::clamp` panics where the limit is negative or not a number, and brings the formatting of floats, 25 KiB,
+        // into the flash of a microcontroller.
+        const fn cut(value: f32, limit: f32) -> f32 {
+            if value > limit {
+                limit
+            } else if value < 0.0 {
+                0.0
+            } else {
+                value
+            }
+        }
         Self {
-            x1: self.x1.clamp(0.0, width),
-            y1: self.y1.clamp(0.0, height),
-            x2: self.x2.clamp(0.0, width),
-            y2: self.y2.clamp(0.0, height),
+            x1: cut(self.x1, width),
+            y1: cut(self.y1, height),
+            x2: cut(self.x2, width),
+            y2: cut(self.y2, height),
         }
     }
 }
@@ -143,6 +155,15 @@ mod tests {
         assert_eq!(a.ios(&inside), 1.0);
         let empty = BBox::new(3.0, 3.0, 3.0, 3.0);
         assert_eq!(empty.iou(&empty), 0.0);
+    }
+
+    #[test]
+    fn clipping_takes_any_numbers() {
+        let bbox = BBox::new(-5.0, 2.0, 20.0, 30.0);
+        assert_eq!(bbox.clipped(10.0, 25.0), BBox::new(0.0, 2.0, 10.0, 25.0));
+        assert!(!bbox.clipped(-1.0, 25.0).is_valid());
+        assert_eq!(bbox.clipped(f32::NAN, f32::INFINITY), BBox::new(0.0, 2.0, 20.0, 30.0));
+        assert!(!BBox::new(f32::NAN, 0.0, 1.0, 1.0).clipped(10.0, 10.0).is_valid());
     }
 
     #[test]

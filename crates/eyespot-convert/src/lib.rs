@@ -1,0 +1,100 @@
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod error;
+mod fixed;
+mod ir;
+mod plan;
+mod tflite;
+mod view;
+mod write;
+
+use eyespot_nn::Model;
+
+pub use error::ConvertError;
+pub use eyespot_nn::graph::{ColorOrder, ImageFit, ImageInput, Task};
+pub use ir::Graph;
+
+/// A converted model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Converted {
+    /// The `.eye` file.
+    pub bytes: Vec<u8>,
+    /// What it needs.
+    pub report: Report,
+}
+
+/// What a model needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Name of the model.
+    pub name: String,
+    /// Bytes of arena (RAM) while it runs.
+    pub arena: usize,
+    /// Bytes that no plan can go below: what the layer with the largest need has to have at once.
+    pub arena_bound: usize,
+    /// The layer with the largest need.
+    pub peak: String,
+    /// Bytes of the file (flash).
+    pub flash: usize,
+    /// Multiply-accumulate operations of a run.
+    pub macs: u64,
+    /// Number of layers.
+    pub layers: usize,
+}
+
+impl Graph {
+    /// Reads a TensorFlow Lite model (`.tflite`). uint8 models become int8 by moving every zero point by 128, which is
+    /// exact.
+    ///
+    /// # Errors
+    /// [`ConvertError`] names the layer.
+    pub fn from_tflite(bytes: &[u8]) -> Result<Self, ConvertError> {
+        tflite::read(bytes)
+    }
+
+    /// Gives the model a name.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Says how an image becomes the input.
+    #[must_use]
+    pub fn with_image(mut self, image: ImageInput) -> Self {
+        self.image = Some(image);
+        self
+    }
+
+    /// Says what the outputs mean.
+    #[must_use]
+    pub fn with_task(mut self, task: Task) -> Self {
+        self.task = task;
+        self
+    }
+
+    /// Plans the memory and writes the model.
+    ///
+    /// # Errors
+    /// [`ConvertError::Load`] where the result does not pass the engine's checks.
+    pub fn build(&self) -> Result<Converted, ConvertError> {
+        self.build_with(true)
+    }
+
+    fn build_with(&self, reuse: bool) -> Result<Converted, ConvertError> {
+        let plan = plan::plan(self, reuse);
+        let bytes = write::write(self, &plan).map_err(|_| ConvertError::Damaged("it has too many layers"))?;
+        Model::load(&bytes).map_err(ConvertError::Load)?;
+        let report = Report {
+            name: self.name.clone(),
+            arena: plan.bytes as usize,
+            arena_bound: plan.bound as usize,
+            peak: self.nodes.get(plan.peak).map_or(String::new(), |node| node.name.clone()),
+            flash: bytes.len(),
+            macs: self.macs(),
+            layers: self.nodes.len(),
+        };
+        Ok(Converted { bytes, report })
+    }
+}

@@ -1,0 +1,7 @@
+//! Reading TensorFlow Lite models.
+
+mod flatbuffer;
+mod ops;
+mod reader;
+
+pub(crate) use reader::read;

@@ -1,0 +1,88 @@
+//! Models of microcontrollers against the TensorFlow Lite interpreter, bit for bit.
+
+mod common;
+
+use common::{Crc, arena, data, image};
+use eyespot_convert::{Converted, Graph};
+use eyespot_nn::graph::Op;
+use eyespot_nn::{Model, Network};
+
+fn convert(name: &str) -> Option<Converted> {
+    let path = data()?.join(format!("models/mcu/{name}.tflite"));
+    let graph = Graph::from_tflite(&std::fs::read(path).unwrap()).unwrap();
+    Some(graph.with_name(name).build().unwrap())
+}
+
+/// Every layer of every model gives the bytes of the interpreter for 100 inputs.
+#[test]
+fn every_layer_equals_the_interpreter() {
+    if data().is_none() {
+        return;
+    }
+    let golden: serde_json::Value = serde_json::from_str(include_str!("golden/tflite.json")).unwrap();
+    for (name, expected) in golden.as_object().unwrap() {
+        let converted = convert(name).unwrap();
+        let model = Model::load(&converted.bytes).unwrap();
+        let mut network = Network::new(model, arena(model.arena_bytes())).unwrap();
+        let input = model.input(0).unwrap().slot.shape;
+        let layers = expected["layers"].as_array().unwrap();
+        let mut sums = vec![Crc::NEW; layers.len()];
+        for (index, best) in (0..).zip(expected["best"].as_array().unwrap()) {
+            let levels = image(index, input.h, input.w, input.c);
+            for (to, level) in network.input_mut(0).i8().unwrap().iter_mut().zip(levels) {
+                *to = (level ^ 0x80) as i8;
+            }
+            let mut at = 0;
+            network.run_with(|layer, bytes| {
+                // Layers that only move values have no counterpart.
+                if !matches!(layer.op, Op::Copy(_)) {
+                    sums[at].update(bytes);
+                    at += 1;
+                }
+            });
+            let output = network.output(0).i8().unwrap();
+            for pair in best.as_array().unwrap() {
+                let (class, value) = (pair[0].as_u64().unwrap(), pair[1].as_i64().unwrap());
+                assert_eq!(i64::from(output[class as usize]), value, "{name}, input {index}, class {class}");
+            }
+        }
+        let sums: Vec<_> = sums.into_iter().map(Crc::hex).collect();
+        let layers: Vec<_> = layers.iter().map(|sum| sum.as_str().unwrap()).collect();
+        assert_eq!(sums, layers, "{name}");
+    }
+}
+
+/// The scores of the two photos that come with the model, their bytes taken as they are.
+#[test]
+fn person_detect_knows_a_person() {
+    let Some(data) = data() else { return };
+    let converted = convert("person_detect_96_int8").unwrap();
+    let model = Model::load(&converted.bytes).unwrap();
+    let mut network = Network::new(model, arena(model.arena_bytes())).unwrap();
+    for (photo, scores) in [("person", [-113, 113]), ("no_person", [57, -57])] {
+        let photo = image::open(data.join(format!("images/mcu/{photo}_96_gray.bmp"))).unwrap().into_luma8();
+        for (to, level) in network.input_mut(0).i8().unwrap().iter_mut().zip(photo.as_raw()) {
+            *to = *level as i8;
+        }
+        network.run();
+        assert_eq!(network.output(0).i8().unwrap(), scores);
+    }
+}
+
+/// What the models need; a change for the worse must be meant.
+#[test]
+fn the_memory_of_the_models() {
+    if data().is_none() {
+        return;
+    }
+    for (name, arena, macs) in [
+        ("person_detect_96_int8", 55_296, 7_157_888),
+        ("vww_96_int8", 55_296, 7_489_664),
+        ("resnet8_cifar10_int8", 49_440, 12_501_632),
+        ("mobilenet_v1_0.25_128_uint8", 98_304, 13_570_304),
+        ("hello_world_int8", 32, 288),
+    ] {
+        let report = convert(name).unwrap().report;
+        assert_eq!((report.arena, report.arena_bound, report.macs), (arena, arena, macs), "{report:?}");
+    }
+}

@@ -1,0 +1,216 @@
+//! Operators that only touch memory: no sums worth blocking.
+
+use super::activate;
+use super::requant::scale;
+use crate::graph::{Activation, Axis, BinaryKind, Rescale, Shape};
+
+/// Index of the right side of an operation for each value of the left one.
+fn repeated(a: Shape, b: Shape) -> impl Fn(usize) -> usize {
+    let (width, channels) = (a.w as usize, a.c as usize);
+    let stride = |side: u32, stride: u32| if side == 1 { 0 } else { stride as usize };
+    let (dy, dx, dc) = (stride(b.h, b.w * b.c), stride(b.w, b.c), stride(b.c, 1));
+    let same = a == b;
+    move |at| {
+        if same {
+            return at;
+        }
+        let (pixel, channel) = (at / channels, at % channels);
+        pixel / width * dy + pixel % width * dx + channel * dc
+    }
+}
+
+/// Scales of a quantised operation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BinaryQuant {
+    pub(crate) a: Rescale,
+    pub(crate) b: Rescale,
+    pub(crate) output: Rescale,
+    pub(crate) left_shift: u8,
+    pub(crate) clamp: [i8; 2],
+}
+
+/// Arithmetic of two quantised tensors, the left one in place.
+pub(crate) fn binary_i8(
+    kind: BinaryKind,
+    quant: &BinaryQuant,
+    (shape_a, shape_b): (Shape, Shape),
+    a: &mut [i8],
+    b: &[i8],
+) {
+    let index = repeated(shape_a, shape_b);
+    let [low, high] = quant.clamp.map(i32::from);
+    let lifted = |value: i8, side: &Rescale| {
+        let value = (i32::from(value) - i32::from(side.zero)).wrapping_shl(u32::from(quant.left_shift));
+        scale(value, side.multiplier, side.shift)
+    };
+    for (at, a) in a.iter_mut().enumerate() {
+        let b = b[index(at)];
+        let result = match kind {
+            BinaryKind::Add => lifted(*a, &quant.a).wrapping_add(lifted(b, &quant.b)),
+            BinaryKind::Sub => lifted(*a, &quant.a).wrapping_sub(lifted(b, &quant.b)),
+            BinaryKind::Mul => {
+                (i32::from(*a) - i32::from(quant.a.zero)) * (i32::from(b) - i32::from(quant.b.zero))
+            }
+        };
+        let scaled = scale(result, quant.output.multiplier, quant.output.shift);
+        *a = scaled.saturating_add(i32::from(quant.output.zero)).clamp(low, high) as i8;
+    }
+}
+
+/// Arithmetic of two floating-point tensors, the left one in place.
+pub(crate) fn binary_f32(
+    kind: BinaryKind,
+    activation: Activation,
+    (shape_a, shape_b): (Shape, Shape),
+    a: &mut [f32],
+    b: &[f32],
+) {
+    let index = repeated(shape_a, shape_b);
+    for (at, a) in a.iter_mut().enumerate() {
+        let b = b[index(at)];
+        match kind {
+            BinaryKind::Add => *a += b,
+            BinaryKind::Sub => *a -= b,
+            BinaryKind::Mul => *a *= b,
+        }
+    }
+    activate(activation, a);
+}
+
+/// Maps every value by a table for -128 to 127, in place.
+pub(crate) fn table(table: &[i8], values: &mut [i8]) {
+    for value in values {
+        *value = table[usize::from((*value as u8) ^ 0x80)];
+    }
+}
+
+/// A strided copy of values of `size` bytes.
+pub(crate) fn copy(axes: &[Axis; 5], size: usize, map: Option<&[i8]>, input: &[u8], output: &mut [u8]) {
+    let [a, b, c, d, e] = axes;
+    let along = |axis: &Axis| {
+        let (from, to) = (axis.from as usize * size, axis.to as usize * size);
+        (0..axis.count as usize).map(move |at| (at * from, at * to))
+    };
+    for (a_from, a_to) in along(a) {
+        for (b_from, b_to) in along(b) {
+            for (c_from, c_to) in along(c) {
+                for (d_from, d_to) in along(d) {
+                    let (from, to) = (a_from + b_from + c_from + d_from, a_to + b_to + c_to + d_to);
+                    run(e, size, map, &input[from..], &mut output[to..]);
+                }
+            }
+        }
+    }
+}
+
+/// The innermost dimension.
+#[inline]
+fn run(axis: &Axis, size: usize, map: Option<&[i8]>, input: &[u8], output: &mut [u8]) {
+    let count = axis.count as usize;
+    if let Some(map) = map {
+        let input = input.iter().step_by((axis.from as usize).max(1));
+        let output = output.iter_mut().step_by((axis.to as usize).max(1));
+        for (to, &from) in output.zip(input).take(count) {
+            *to = map[usize::from(from ^ 0x80)] as u8;
+        }
+    } else if axis.from == 1 && axis.to == 1 {
+        output[..count * size].copy_from_slice(&input[..count * size]);
+    } else if size == 1 {
+        let (from, to) = (axis.from as usize, axis.to as usize);
+        for at in 0..count {
+            output[at * to] = input[at * from];
+        }
+    } else {
+        let (from, to) = (axis.from as usize * size, axis.to as usize * size);
+        for at in 0..count {
+            output[at * to..at * to + size].copy_from_slice(&input[at * from..at * from + size]);
+        }
+    }
+}
+
+pub(crate) fn quantize(size: f32, zero: i8, input: &[f32], output: &mut [i8]) {
+    for (to, from) in output.iter_mut().zip(input) {
+        // A cast saturates; NaN becomes 0.
+        *to = (libm::roundf(from / size) + f32::from(zero)) as i8;
+    }
+}
+
+pub(crate) fn dequantize(size: f32, zero: i8, input: &[i8], output: &mut [f32]) {
+    for (to, from) in output.iter_mut().zip(input) {
+        *to = size * (i32::from(*from) - i32::from(zero)) as f32;
+    }
+}
+
+/// Where the samples of an output row or column lie: the two neighbours and the share of the second.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sampling {
+    pub(crate) align_corners: bool,
+    pub(crate) half_pixel: bool,
+}
+
+impl Sampling {
+    fn step(self, input: u32, output: u32) -> f32 {
+        if self.align_corners && output > 1 {
+            (input - 1) as f32 / (output - 1) as f32
+        } else {
+            input as f32 / output as f32
+        }
+    }
+
+    fn at(self, step: f32, position: usize, size: u32) -> (usize, usize, f32) {
+        let at = if self.half_pixel { (position as f32 + 0.5) * step - 0.5 } else { position as f32 * step };
+        let floor = libm::floorf(at);
+        let last = size as usize - 1;
+        // A cast from below zero gives zero.
+        ((floor as usize).min(last), (libm::ceilf(at) as usize).min(last), at - floor)
+    }
+}
+
+pub(crate) fn resize_f32(sampling: Sampling, from: Shape, to: Shape, input: &[f32], output: &mut [f32]) {
+    let blend = |corners: [f32; 4], dy: f32, dx: f32| {
+        corners[0] * (1.0 - dy) * (1.0 - dx)
+            + corners[1] * (1.0 - dy) * dx
+            + corners[2] * dy * (1.0 - dx)
+            + corners[3] * dy * dx
+    };
+    resize(sampling, from, to, input, output, blend);
+}
+
+/// Blends in floating point and rounds to nearest; quantisation of input and output is the same.
+pub(crate) fn resize_i8(sampling: Sampling, from: Shape, to: Shape, input: &[i8], output: &mut [i8]) {
+    let blend = |corners: [i8; 4], dy: f32, dx: f32| {
+        let [a, b, c, d] = corners.map(f32::from);
+        let value = a * (1.0 - dy) * (1.0 - dx) + b * (1.0 - dy) * dx + c * dy * (1.0 - dx) + d * dy * dx;
+        libm::roundf(value) as i8
+    };
+    resize(sampling, from, to, input, output, blend);
+}
+
+fn resize<T: Copy>(
+    sampling: Sampling,
+    from: Shape,
+    to: Shape,
+    input: &[T],
+    output: &mut [T],
+    blend: impl Fn([T; 4], f32, f32) -> T,
+) {
+    let channels = to.c as usize;
+    let (step_y, step_x) = (sampling.step(from.h, to.h), sampling.step(from.w, to.w));
+    for (y, line) in output.chunks_exact_mut(to.w as usize * channels).enumerate() {
+        let (top, bottom, dy) = sampling.at(step_y, y, from.h);
+        for (x, pixel) in line.chunks_exact_mut(channels).enumerate() {
+            let (left, right, dx) = sampling.at(step_x, x, from.w);
+            let at =
+                |y: usize, x: usize, channel: usize| input[(y * from.w as usize + x) * channels + channel];
+            for (channel, out) in pixel.iter_mut().enumerate() {
+                let corners = [
+                    at(top, left, channel),
+                    at(top, right, channel),
+                    at(bottom, left, channel),
+                    at(bottom, right, channel),
+                ];
+                *out = blend(corners, dy, dx);
+            }
+        }
+    }
+}

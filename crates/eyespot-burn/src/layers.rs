@@ -1,7 +1,7 @@
 //! Functions between convolutions, for inference.
 
-use burn::tensor::module::{interpolate, max_pool2d};
-use burn::tensor::ops::{InterpolateMode, InterpolateOptions, MaxPoolOptions};
+use burn::tensor::module::{avg_pool2d, interpolate, max_pool2d};
+use burn::tensor::ops::{AvgPoolOptions, InterpolateMode, InterpolateOptions, MaxPoolOptions};
 use burn::tensor::{Tensor, activation};
 
 /// `x * sigmoid(x)`.
@@ -22,8 +22,28 @@ pub fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 /// Max pooling with an odd kernel, stride 1 and the size kept.
 #[must_use]
 pub fn max_pool(x: Tensor<4>, kernel: usize) -> Tensor<4> {
-    let options = MaxPoolOptions::new([kernel; 2]).with_stride([1; 2]).with_padding([kernel / 2; 2]);
+    max_pool_by(x, kernel, 1)
+}
+
+/// Max pooling with an odd kernel and a stride by which the size shrinks.
+#[must_use]
+pub fn max_pool_by(x: Tensor<4>, kernel: usize, stride: usize) -> Tensor<4> {
+    let options = MaxPoolOptions::new([kernel; 2]).with_stride([stride; 2]).with_padding([kernel / 2; 2]);
     max_pool2d(x, options)
+}
+
+/// The mean of each square of pixels.
+#[must_use]
+pub fn average_pool(x: Tensor<4>, side: usize) -> Tensor<4> {
+    avg_pool2d(x, AvgPoolOptions::new([side; 2]).with_stride([side; 2]))
+}
+
+/// The mean of each channel: height and width become 1.
+#[must_use]
+pub fn mean(x: Tensor<4>) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    let pixels = x.reshape([batch, channels, height * width]);
+    pixels.mean_dim(2).reshape([batch, channels, 1, 1])
 }
 
 /// Twice the height and width, each value repeated.

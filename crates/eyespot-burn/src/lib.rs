@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod batch;
 mod device;
+mod embedder;
 mod error;
 mod layers;
 mod loader;
@@ -10,9 +12,10 @@ mod weights;
 
 pub use burn;
 pub use device::{BurnDevice, DeviceChoice, DeviceError, ParseDeviceError};
+pub use embedder::{BurnEmbedder, EmbedTimings};
 pub use error::BurnError;
-pub use layers::{concat, max_pool, sigmoid, silu, upsample2};
+pub use layers::{average_pool, concat, max_pool, max_pool_by, mean, sigmoid, silu, upsample2};
 pub use loader::{Conv, Loader, Norm};
-pub use model::{BurnModel, InputFormat, convert, leak_labels, load};
+pub use model::{BurnModel, FeatureModel, FromWeights, InputFormat, convert, leak_labels, load};
 pub use predictor::{BurnPredictor, Timings};
 pub use weights::{WeightError, WeightFormat, Weights};

@@ -1,12 +1,12 @@
 //! Builds the layers of a model from weights.
 
 use burn::module::Param;
-use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2d;
+use burn::nn::{Linear, PaddingConfig2d};
 use burn::tensor::{Device, Tensor, TensorData};
 use burn_store::bridge;
 
-use crate::weights::RawTensor;
+use crate::weights::{GraphLayer, RawTensor};
 use crate::{WeightError, Weights};
 
 /// Shape of a convolution with a square, odd kernel; the padding keeps the size at stride 1.
@@ -17,13 +17,14 @@ pub struct Conv {
     kernel: usize,
     stride: usize,
     groups: usize,
+    bias: bool,
 }
 
 impl Conv {
     /// Input channels, output channels (0 takes what the weights have) and side of the kernel.
     #[must_use]
     pub const fn new(input: usize, output: usize, kernel: usize) -> Self {
-        Self { input, output, kernel, stride: 1, groups: 1 }
+        Self { input, output, kernel, stride: 1, groups: 1, bias: true }
     }
 
     /// One kernel for each channel.
@@ -39,13 +40,20 @@ impl Conv {
         self
     }
 
+    /// Without a bias, and without a normalisation that would give it one.
+    #[must_use]
+    pub const fn unbiased(mut self) -> Self {
+        self.bias = false;
+        self
+    }
+
     /// The shape of its weight.
     fn shape(&self) -> [usize; 4] {
         [self.output, self.input / self.groups.max(1), self.kernel, self.kernel]
     }
 }
 
-/// The batch normalisation behind a convolution.
+/// The batch normalisation behind a layer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Norm<'a> {
     /// Name of the layer: `weight`, `bias`, `running_mean` and `running_var` lie below it.
@@ -66,9 +74,9 @@ enum Source {
 
 /// Builds the layers of a model from weights, one call for each layer.
 ///
-/// A model asks for its layers in the order of execution: an ONNX graph, whose names may mean nothing, gives its
-/// convolutions in that order. All other formats are read by name. At the end [`finish`](Self::finish) tells whether
-/// anything was left over.
+/// A model asks for its layers in the order in which they first run: an ONNX graph, whose names may mean nothing, gives
+/// them in that order. All other formats are read by name. At the end [`finish`](Self::finish) tells whether anything
+/// was left over.
 #[derive(Debug)]
 pub struct Loader {
     source: Source,
@@ -105,7 +113,14 @@ impl Loader {
         self.parameters
     }
 
-    /// A convolution with bias.
+    /// Leaves out the weights below a name, such as `classifier`: a head that is only needed in training.
+    pub fn ignore(&mut self, name: &str) {
+        if let Source::Weights(weights) = &mut self.source {
+            weights.ignore(name);
+        }
+    }
+
+    /// A convolution.
     ///
     /// Where a normalisation is given and the weights have one, it is folded into the convolution; where they have
     /// none, it was folded before and the convolution must have a bias.
@@ -113,35 +128,78 @@ impl Loader {
     /// # Errors
     /// [`WeightError`], naming the tensor that is missing or does not fit.
     pub fn conv(&mut self, name: &str, conv: Conv, norm: Option<Norm<'_>>) -> Result<Conv2d, WeightError> {
-        let (shape, weight, bias) = match &mut self.source {
-            Source::Weights(weights) => match weights.next_convolution(name) {
-                Some(names) => {
-                    let (weight, bias) = names?;
-                    take(weights, &weight, &bias, conv)?
-                }
-                None => take_named(weights, name, conv, norm)?,
-            },
-            Source::Synthetic { state, free } => synthetic(state, *free, conv),
-        };
-        let output = shape[0];
-        let affine = if norm.is_some() { 2 } else { 1 };
-        self.parameters += (weight.len() + affine * output) as u64;
-        let weight = TensorData::new(weight, shape);
-        let bias = TensorData::new(bias, [output]);
-        if let Some(recorded) = &mut self.recorded {
-            recorded.push(bridge::from_data(weight.clone(), format!("{name}.weight"), None));
-            recorded.push(bridge::from_data(bias.clone(), format!("{name}.bias"), None));
-        }
+        let Layer { shape, weight, bias } = self.layer(name, conv.shape(), conv.bias, norm)?;
         let padding = conv.kernel / 2;
         Ok(Conv2d {
-            weight: Param::from_tensor(Tensor::from_data(weight, &self.device)),
-            bias: Some(Param::from_tensor(Tensor::from_data(bias, &self.device))),
+            weight: self.param(weight, shape),
+            bias: bias.map(|bias| self.param(bias, [shape[0]])),
             stride: [conv.stride; 2],
             kernel_size: [conv.kernel; 2],
             dilation: [1; 2],
             groups: conv.groups,
             padding: PaddingConfig2d::Explicit(padding, padding, padding, padding),
         })
+    }
+
+    /// A fully connected layer with bias, from so many inputs to so many outputs. Normalisation as for
+    /// [`conv`](Self::conv).
+    ///
+    /// # Errors
+    /// [`WeightError`], naming the tensor that is missing or does not fit.
+    pub fn linear(
+        &mut self,
+        name: &str,
+        [input, output]: [usize; 2],
+        norm: Option<Norm<'_>>,
+    ) -> Result<Linear, WeightError> {
+        let Layer { shape: [output, input], weight, bias } = self.layer(name, [output, input], true, norm)?;
+        // Burn has the inputs first.
+        let transposed = (0..input).flat_map(|row| (0..output).map(move |column| column * input + row));
+        let transposed = transposed.filter_map(|at| weight.get(at).copied()).collect();
+        Ok(Linear {
+            weight: self.param(transposed, [input, output]),
+            bias: bias.map(|bias| self.param(bias, [output])),
+        })
+    }
+
+    /// The numbers of a layer, from wherever they come.
+    fn layer<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; D],
+        has_bias: bool,
+        norm: Option<Norm<'_>>,
+    ) -> Result<Layer<D>, WeightError> {
+        let layer = match &mut self.source {
+            Source::Weights(weights) => {
+                let names = match weights.next_layer(name) {
+                    Some(names) => names?,
+                    None => names(weights, name, has_bias, norm),
+                };
+                take(weights, &names, shape, has_bias, norm)?
+            }
+            Source::Synthetic { state, free } => synthetic(state, *free, shape, has_bias),
+        };
+        let output = layer.shape.first().copied().unwrap_or_default();
+        // Convolutions have no bias beside a normalisation, fully connected layers do.
+        let per_output = match norm {
+            Some(_) => 2 + usize::from(D == 2),
+            None => usize::from(has_bias),
+        };
+        self.parameters += (layer.weight.len() + per_output * output) as u64;
+        if let Some(recorded) = &mut self.recorded {
+            let weight = TensorData::new(layer.weight.clone(), layer.shape);
+            recorded.push(bridge::from_data(weight, format!("{name}.weight"), None));
+            if let Some(bias) = &layer.bias {
+                let bias = TensorData::new(bias.clone(), [output]);
+                recorded.push(bridge::from_data(bias, format!("{name}.bias"), None));
+            }
+        }
+        Ok(layer)
+    }
+
+    fn param<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
+        Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), &self.device))
     }
 
     /// Checks that the model used all weights.
@@ -164,50 +222,60 @@ impl Loader {
     }
 }
 
-type Layer = ([usize; 4], Vec<f32>, Vec<f32>);
-
-fn take(weights: &mut Weights, weight: &str, bias: &str, conv: Conv) -> Result<Layer, WeightError> {
-    let (shape, weight) = take_weight(weights, weight, conv)?;
-    let (_, bias) = weights.take(bias, &[shape[0]])?;
-    Ok((shape, weight, bias))
+/// The numbers of a layer, normalisation folded.
+struct Layer<const D: usize> {
+    /// Of the weight, outputs first.
+    shape: [usize; D],
+    weight: Vec<f32>,
+    bias: Option<Vec<f32>>,
 }
 
-fn take_weight(weights: &mut Weights, name: &str, conv: Conv) -> Result<([usize; 4], Vec<f32>), WeightError> {
-    let [output, ..] = conv.shape();
-    let (shape, values) = weights.take(name, &conv.shape())?;
-    let output = shape.first().copied().unwrap_or(output);
-    Ok(([output, conv.shape()[1], conv.kernel, conv.kernel], values))
-}
-
-fn take_named(
-    weights: &mut Weights,
-    name: &str,
-    conv: Conv,
-    norm: Option<Norm<'_>>,
-) -> Result<Layer, WeightError> {
+/// The tensors of a layer in files that are read by name. Without a norm where it was folded.
+fn names(weights: &Weights, name: &str, has_bias: bool, norm: Option<Norm<'_>>) -> GraphLayer {
     let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-    let has_bias = weights.shape(&bias).is_some();
-    let scale = norm.map(|norm| (norm, format!("{}.weight", norm.name)));
-    match scale {
-        Some((norm, scale)) if !has_bias || weights.shape(&scale).is_some() => {
-            let (shape, mut weight) = take_weight(weights, &weight, conv)?;
-            let channels = [shape[0]];
-            let mut bias = if has_bias { weights.take(&bias, &channels)?.1 } else { vec![0.0; shape[0]] };
-            let mut part = |part| weights.take(&format!("{}.{part}", norm.name), &channels);
-            let (_, gamma) = part("weight")?;
-            let (_, beta) = part("bias")?;
-            let (_, mean) = part("running_mean")?;
-            let (_, variance) = part("running_var")?;
-            fold(&mut weight, &mut bias, [&gamma, &beta, &mean, &variance], norm.epsilon);
-            if weight.iter().chain(&bias).all(|value| value.is_finite()) {
-                Ok((shape, weight, bias))
-            } else {
-                // A negative variance, or one so small that the division overflows.
-                Err(WeightError::NonFinite { name: format!("{}.running_var", norm.name) })
-            }
+    let bias_is_there = weights.shape(&bias).is_some();
+    let norm = norm
+        .map(|norm| {
+            ["weight", "bias", "running_mean", "running_var"].map(|part| format!("{}.{part}", norm.name))
+        })
+        .filter(|[scale, ..]| !bias_is_there || weights.shape(scale).is_some());
+    let bias = (bias_is_there || (has_bias && norm.is_none())).then_some(bias);
+    GraphLayer { weight, bias, norm, output: String::new() }
+}
+
+fn take<const D: usize>(
+    weights: &mut Weights,
+    names: &GraphLayer,
+    expected: [usize; D],
+    has_bias: bool,
+    norm: Option<Norm<'_>>,
+) -> Result<Layer<D>, WeightError> {
+    let (shape, mut weight) = weights.take(&names.weight, &expected)?;
+    let shape: [usize; D] = shape.try_into().unwrap_or(expected);
+    let channels = shape.get(..1).unwrap_or_default();
+    let mut bias = match &names.bias {
+        Some(bias) => Some(weights.take(bias, channels)?.1),
+        None => None,
+    };
+    if let Some([gamma, beta, mean, variance]) = &names.norm {
+        let mut part = |name| Ok::<_, WeightError>(weights.take(name, channels)?.1);
+        let parts = [part(gamma)?, part(beta)?, part(mean)?, part(variance)?];
+        let Some(Norm { epsilon, .. }) = norm else {
+            return Err(WeightError::Unexpected { name: gamma.clone(), shape: channels.to_vec(), count: 4 });
+        };
+        let mut shift = bias.unwrap_or_else(|| vec![0.0; parts[0].len()]);
+        fold(&mut weight, &mut shift, parts.each_ref().map(Vec::as_slice), epsilon);
+        if !weight.iter().chain(&shift).all(|value| value.is_finite()) {
+            // A negative variance, or one so small that the division overflows.
+            return Err(WeightError::NonFinite { name: variance.clone() });
         }
-        _ => take(weights, &weight, &bias, conv),
+        bias = Some(shift);
     }
+    if has_bias && bias.is_none() {
+        let name = format!("bias of {}", names.weight);
+        return Err(WeightError::Missing { name, expected: channels.to_vec() });
+    }
+    Ok(Layer { shape, weight, bias })
 }
 
 /// Folds `y = (conv(x) - mean) / sqrt(variance + epsilon) * gamma + beta` into the convolution (Jacob et al.,
@@ -224,10 +292,17 @@ fn fold(weight: &mut [f32], bias: &mut [f32], [gamma, beta, mean, variance]: [&[
 }
 
 /// Weights of about the size that training starts from, so that activations neither vanish nor grow.
-fn synthetic(state: &mut u64, free: usize, conv: Conv) -> Layer {
-    let [output, input, kernel, _] = conv.shape();
-    let output = if output == 0 { free } else { output };
-    let fan_in = input * kernel * kernel;
+fn synthetic<const D: usize>(
+    state: &mut u64,
+    free: usize,
+    mut shape: [usize; D],
+    has_bias: bool,
+) -> Layer<D> {
+    if let Some(output) = shape.first_mut().filter(|output| **output == 0) {
+        *output = free;
+    }
+    let output = shape.first().copied().unwrap_or_default();
+    let fan_in: usize = shape.iter().skip(1).product();
     let scale = (6.0 / fan_in.max(1) as f32).sqrt();
     let mut noise = || {
         // SplitMix64 (Steele et al., 2014).
@@ -238,6 +313,6 @@ fn synthetic(state: &mut u64, free: usize, conv: Conv) -> Layer {
         ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 23) as f32 - 1.0
     };
     let weight = (0..output * fan_in).map(|_| noise() * scale).collect();
-    let bias = (0..output).map(|_| noise() * 0.1).collect();
-    ([output, input, kernel, kernel], weight, bias)
+    let bias = has_bias.then(|| (0..output).map(|_| noise() * 0.1).collect());
+    Layer { shape, weight, bias }
 }

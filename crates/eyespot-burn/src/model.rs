@@ -20,8 +20,8 @@ pub struct InputFormat {
     pub multiple: u16,
 }
 
-/// A model in Burn.
-pub trait BurnModel: Sized {
+/// A network in Burn that is built from weights.
+pub trait FromWeights: Sized {
     /// What tells the variants of the family apart.
     type Config;
 
@@ -36,7 +36,10 @@ pub trait BurnModel: Sized {
     /// # Errors
     /// [`WeightError`] where a layer does not fit.
     fn build(config: Self::Config, loader: &mut Loader) -> Result<Self, WeightError>;
+}
 
+/// A model that finds objects. [`BurnPredictor`](crate::BurnPredictor) makes it a predictor.
+pub trait BurnModel: FromWeights {
     /// Name, input size, classes.
     fn spec(&self) -> ModelSpec<'_>;
 
@@ -62,11 +65,29 @@ pub trait BurnModel: Sized {
     ) -> Result<(), DecodeError>;
 }
 
+/// A model that describes how an object looks. [`BurnEmbedder`](crate::BurnEmbedder) makes it an embedder.
+pub trait FeatureModel: FromWeights {
+    /// Its name.
+    fn name(&self) -> &str;
+
+    /// The size that it was made for; an object fills the whole input, whatever its aspect ratio.
+    fn input(&self) -> InputSize;
+
+    /// How images become its input: planar.
+    fn tensor(&self) -> TensorFormat<Normalize>;
+
+    /// Numbers per feature.
+    fn dim(&self) -> usize;
+
+    /// Runs the network on `[batch, channels, height, width]`: `[batch, dim]`.
+    fn forward(&self, input: Tensor<4>) -> Tensor<2>;
+}
+
 /// Loads a model from a file of any [`WeightFormat`](crate::WeightFormat).
 ///
 /// # Errors
 /// [`WeightError`].
-pub fn load<M: BurnModel>(path: impl AsRef<Path>, device: &Device) -> Result<M, WeightError> {
+pub fn load<M: FromWeights>(path: impl AsRef<Path>, device: &Device) -> Result<M, WeightError> {
     let weights = Weights::open(path)?;
     let config = M::detect(&weights)?;
     let mut loader = Loader::new(weights, device);
@@ -80,7 +101,7 @@ pub fn load<M: BurnModel>(path: impl AsRef<Path>, device: &Device) -> Result<M, 
 ///
 /// # Errors
 /// [`WeightError`].
-pub fn convert<M: BurnModel>(
+pub fn convert<M: FromWeights>(
     source: impl AsRef<Path>,
     target: impl AsRef<Path>,
     device: &Device,

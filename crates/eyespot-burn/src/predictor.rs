@@ -1,14 +1,14 @@
 //! A model as a predictor.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use burn::tensor::{Tensor, TensorData};
 use eyespot_core::{
     BatchOutput, ErrorType, Frame, InputSize, ModelSpec, PredictOptions, PredictionsMut, Predictor,
 };
 use eyespot_decode::{Candidate, Candidates, DecodeOptions, Nms};
-use eyespot_image::{Letterbox, Scratch, Tap};
+use eyespot_image::Letterbox;
 
+use crate::batch::{Batch, Clock};
 use crate::{BurnDevice, BurnError, BurnModel, InputFormat};
 
 /// Largest width and height of an input: with it a batch of one takes 805 MB.
@@ -39,11 +39,8 @@ pub struct BurnPredictor<M> {
     model: M,
     device: BurnDevice,
     format: InputFormat,
-    size: InputSize,
-    input: Vec<f32>,
+    batch: Batch,
     letterboxes: Vec<Letterbox>,
-    taps: Vec<Tap>,
-    rows: Vec<u16>,
     candidates: Vec<Candidate>,
     timings: Timings,
 }
@@ -60,11 +57,8 @@ impl<M: BurnModel> BurnPredictor<M> {
             model,
             device,
             format,
-            size,
-            input: Vec::new(),
+            batch: Batch::new(format.tensor, size),
             letterboxes: Vec::new(),
-            taps: Vec::new(),
-            rows: Vec::new(),
             candidates: vec![Candidate::EMPTY; CANDIDATES],
             timings: Timings::default(),
         };
@@ -81,10 +75,7 @@ impl<M: BurnModel> BurnPredictor<M> {
         if !(fits(size.width) && fits(size.height)) {
             return Err(BurnError::InputSize { size, multiple, limit: LIMIT });
         }
-        self.size = size;
-        let columns = usize::from(size.width);
-        self.taps = vec![Tap::default(); columns];
-        self.rows = vec![0; columns * 6];
+        self.batch = Batch::new(self.format.tensor, size);
         Ok(self)
     }
 
@@ -112,42 +103,14 @@ impl<M: BurnModel> BurnPredictor<M> {
 
     /// Fills the input with images until one fails.
     fn letterbox(&mut self, frames: &[Frame<'_>]) -> Result<(), BurnError> {
-        let len = self.format.tensor.len_of(self.size);
         self.letterboxes.clear();
-        self.input.resize(frames.len() * len, 0.0);
-        for (frame, input) in frames.iter().zip(self.input.chunks_exact_mut(len.max(1))) {
-            let letterbox = Letterbox::of(&frame.image, self.size, self.format.fit)?;
-            let scratch = Scratch::new(&mut self.taps, &mut self.rows);
-            letterbox.apply(&frame.image, &self.format.tensor, scratch, input)?;
+        self.batch.clear();
+        for frame in frames {
+            let letterbox = Letterbox::of(&frame.image, self.batch.size(), self.format.fit)?;
+            self.batch.push(&frame.image, &letterbox)?;
             self.letterboxes.push(letterbox);
         }
         Ok(())
-    }
-
-    /// Runs the network on the images that were filled in.
-    fn forward(&mut self) -> Result<Vec<Vec<f32>>, BurnError> {
-        let images = self.letterboxes.len();
-        let (height, width) = (usize::from(self.size.height), usize::from(self.size.width));
-        let len = self.format.tensor.len_of(self.size);
-        self.input.truncate(images * len);
-        let data =
-            TensorData::new(std::mem::take(&mut self.input), [images, len / (height * width), height, width]);
-        let input = Tensor::<4>::from_data(data, self.device.device());
-        // In host memory the tensor is the buffer: it comes back when the network is done with it.
-        let buffer = self.device.is_cpu().then(|| input.clone());
-        let results = self.model.forward(input);
-        let execution = |reason: String| BurnError::Execution { reason };
-        let results = results
-            .into_iter()
-            .map(|result| {
-                let data = result.try_into_data().map_err(|error| execution(error.to_string()))?;
-                data.try_into_vec_as::<f32>().map_err(|error| execution(error.to_string()))
-            })
-            .collect();
-        if let Some(buffer) = buffer.and_then(|buffer| buffer.try_into_data().ok()) {
-            self.input = buffer.try_into_vec().unwrap_or_default();
-        }
-        results
     }
 
     fn run(
@@ -156,14 +119,14 @@ impl<M: BurnModel> BurnPredictor<M> {
         options: &PredictOptions<'_>,
         out: &mut dyn BatchOutput,
     ) -> Result<(), BurnError> {
-        let mut clock = Clock(Instant::now());
+        let mut clock = Clock::start();
         let prepared = self.letterbox(frames);
         self.timings = Timings { letterbox: clock.lap(), ..Timings::default() };
         let images = self.letterboxes.len();
         if images == 0 {
             return prepared;
         }
-        let results = self.forward()?;
+        let results = self.batch.run(&self.device, |input| self.model.forward(input))?;
         self.timings.forward = clock.lap();
         let decode = DecodeOptions::of(options, self.model.spec().conf);
         let nms = self.model.iou().map(|default| Nms::new(options.iou_or(default)));
@@ -176,7 +139,7 @@ impl<M: BurnModel> BurnPredictor<M> {
                 })
                 .collect();
             let mut candidates = Candidates::new(&mut self.candidates);
-            self.model.decode(&parts, self.size, &decode, &mut candidates)?;
+            self.model.decode(&parts, self.batch.size(), &decode, &mut candidates)?;
             self.timings.decode += clock.lap();
             if let Some(nms) = nms {
                 nms.suppress(&mut candidates);
@@ -194,7 +157,7 @@ impl<M> ErrorType for BurnPredictor<M> {
 
 impl<M: BurnModel> Predictor for BurnPredictor<M> {
     fn spec(&self) -> ModelSpec<'_> {
-        ModelSpec { input: Some(self.size), ..self.model.spec() }
+        ModelSpec { input: Some(self.batch.size()), ..self.model.spec() }
     }
 
     fn predict(
@@ -223,15 +186,5 @@ struct One<'a>(PredictionsMut<'a>);
 impl BatchOutput for One<'_> {
     fn output(&mut self, _: usize) -> PredictionsMut<'_> {
         self.0.reborrow()
-    }
-}
-
-struct Clock(Instant);
-
-impl Clock {
-    /// The time since the last lap.
-    fn lap(&mut self) -> Duration {
-        let now = Instant::now();
-        now - std::mem::replace(&mut self.0, now)
     }
 }

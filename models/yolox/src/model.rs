@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use eyespot_burn::{BurnModel, InputFormat, Loader, WeightError, Weights, leak_labels};
+use eyespot_burn::{BurnModel, FromWeights, InputFormat, Loader, WeightError, Weights, leak_labels};
 use eyespot_core::{ErrorKind, InputSize, ModelSpec};
 use eyespot_decode::yolox::{Head as Grid, STRIDES};
 use eyespot_decode::{Candidates, DecodeError, DecodeOptions};
@@ -99,7 +99,7 @@ impl Yolox {
     }
 }
 
-impl BurnModel for Yolox {
+impl FromWeights for Yolox {
     type Config = Config;
 
     fn detect(weights: &Weights) -> Result<Config, WeightError> {
@@ -133,7 +133,9 @@ impl BurnModel for Yolox {
         })?;
         Ok(Self { variant: config.variant, network, classes, labels })
     }
+}
 
+impl BurnModel for Yolox {
     fn spec(&self) -> ModelSpec<'_> {
         ModelSpec::boxes(self.variant.name(), Some(self.variant.input()), self.labels)
     }

@@ -5,7 +5,7 @@
 mod common;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use eyespot_burn::{BurnError, BurnModel, BurnPredictor, DeviceChoice, Loader, WeightError};
+use eyespot_burn::{BurnError, BurnModel, BurnPredictor, DeviceChoice, FromWeights, Loader, WeightError};
 use eyespot_core::{
     Frame, ImageView, InputSize, PixelFormat, PredictOptions, Predictions, PredictionsBuf,
     PredictionsStorage, Predictor,

@@ -13,6 +13,7 @@ use burn_store::pytorch_reader::PytorchReader;
 use burn_store::{ModuleStore, SafetensorsStore, bridge};
 
 pub use error::WeightError;
+pub(crate) use onnx::GraphLayer;
 
 /// The bytes of a tensor may still lie in the file.
 pub(crate) type RawTensor = burn_pack::Tensor;
@@ -68,8 +69,8 @@ impl WeightFormat {
 #[derive(Debug, Default)]
 pub struct Weights {
     tensors: BTreeMap<String, RawTensor>,
-    /// The convolutions of an ONNX graph in the order of execution: names of their weight and bias.
-    convolutions: Option<VecDeque<(String, Option<String>)>>,
+    /// The layers of an ONNX graph in the order of execution.
+    layers: Option<VecDeque<GraphLayer>>,
 }
 
 impl Weights {
@@ -96,10 +97,7 @@ impl Weights {
                 let bytes = std::fs::read(path)
                     .map_err(|source| WeightError::Io { path: path.to_owned(), source })?;
                 let graph = onnx::read(bytes).map_err(|error| malformed(error.to_string()))?;
-                Ok(Self {
-                    convolutions: Some(graph.convolutions.into()),
-                    ..Self::named(graph.initializers.into_iter())
-                })
+                Ok(Self { layers: Some(graph.layers.into()), ..Self::named(graph.initializers.into_iter()) })
             }
             WeightFormat::Burnpack => burnpack::read(path).map(|tensors| Self::named(tensors.into_iter())),
         }
@@ -118,7 +116,7 @@ impl Weights {
             }
         }
         all.retain(|name, _| !name.ends_with("num_batches_tracked"));
-        Self { tensors: all, convolutions: None }
+        Self { tensors: all, layers: None }
     }
 
     /// The shape of a tensor.
@@ -135,20 +133,19 @@ impl Weights {
     /// The weight shape of the first convolution of an ONNX graph.
     #[must_use]
     pub fn first_convolution(&self) -> Option<&[usize]> {
-        let (weight, _) = self.convolutions.as_ref()?.front()?;
-        self.shape(weight)
+        self.shape(&self.layers.as_ref()?.front()?.weight)
     }
 
-    /// The next convolution of an ONNX graph in the order of execution: names of its weight and bias. `None` for
-    /// files whose tensors are found by name.
-    pub(crate) fn next_convolution(&mut self, name: &str) -> Option<Result<(String, String), WeightError>> {
-        let convolutions = self.convolutions.as_mut()?;
-        let missing = |name: String| WeightError::Missing { name, expected: Vec::new() };
-        Some(match convolutions.pop_front() {
-            Some((weight, Some(bias))) => Ok((weight, bias)),
-            Some((weight, None)) => Err(missing(format!("bias of {weight}"))),
-            None => Err(missing(name.to_owned())),
-        })
+    /// The next layer of an ONNX graph in the order of execution. `None` for files whose tensors are found by name.
+    pub(crate) fn next_layer(&mut self, name: &str) -> Option<Result<GraphLayer, WeightError>> {
+        let layers = self.layers.as_mut()?;
+        let missing = || WeightError::Missing { name: name.to_owned(), expected: Vec::new() };
+        Some(layers.pop_front().ok_or_else(missing))
+    }
+
+    /// Drops the tensors below a name, such as `classifier`: a head that is only needed in training.
+    pub fn ignore(&mut self, name: &str) {
+        self.tensors.retain(|tensor, _| !tensor.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')));
     }
 
     /// Takes a tensor out, as 32-bit floats. A size of 0 in `expected` stands for any.
@@ -186,7 +183,7 @@ impl Weights {
     /// # Errors
     /// [`WeightError::Unexpected`].
     pub fn finish(mut self) -> Result<(), WeightError> {
-        let Some(convolutions) = self.convolutions.take() else {
+        let Some(layers) = self.layers.take() else {
             return match self.tensors.first_key_value() {
                 None => Ok(()),
                 Some((name, tensor)) => Err(WeightError::Unexpected {
@@ -196,13 +193,13 @@ impl Weights {
                 }),
             };
         };
-        // A graph holds constants besides the weights, so only its convolutions count.
-        match convolutions.front() {
+        // A graph holds constants besides the weights, so only its layers count.
+        match layers.front() {
             None => Ok(()),
-            Some((name, _)) => Err(WeightError::Unexpected {
-                name: name.clone(),
-                shape: self.shape(name).unwrap_or_default().to_vec(),
-                count: convolutions.len(),
+            Some(layer) => Err(WeightError::Unexpected {
+                name: layer.weight.clone(),
+                shape: self.shape(&layer.weight).unwrap_or_default().to_vec(),
+                count: layers.len(),
             }),
         }
     }

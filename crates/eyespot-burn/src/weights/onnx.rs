@@ -1,4 +1,4 @@
-//! The constants of an ONNX graph, and the order in which its convolutions use them.
+//! The constants of an ONNX graph, and the order in which its layers use them.
 //!
 //! Reads the few messages of the protobuf schema (`onnx.proto3`) that hold them and skips the rest.
 
@@ -31,8 +31,22 @@ pub(super) enum OnnxError {
 pub(super) struct Graph {
     /// Constants of a floating-point type.
     pub(super) initializers: Vec<RawTensor>,
-    /// Names of weight and bias of each convolution, in the order of execution.
-    pub(super) convolutions: Vec<(String, Option<String>)>,
+    /// Convolutions and fully connected layers in the order in which they first run. A layer that runs several times
+    /// is there once.
+    pub(super) layers: Vec<GraphLayer>,
+}
+
+/// The constants of a layer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct GraphLayer {
+    /// Name of its weight, output channels first.
+    pub(crate) weight: String,
+    /// Name of its bias.
+    pub(crate) bias: Option<String>,
+    /// The batch normalisation behind it, unless the export folded it: names of scale, shift, mean and variance.
+    pub(crate) norm: Option<[String; 4]>,
+    /// Name of its result.
+    pub(crate) output: String,
 }
 
 /// Reads a `ModelProto`.
@@ -73,10 +87,16 @@ fn read_node(bytes: &Arc<Vec<u8>>, range: Range<usize>, graph: &mut Graph) -> Re
         }
     }
     match operator.as_str() {
-        "Conv" => {
-            let mut inputs = inputs.into_iter().skip(1);
-            if let Some(weight) = inputs.next() {
-                graph.convolutions.push((weight, inputs.next().filter(|bias| !bias.is_empty())));
+        "Conv" => graph.add_layer(inputs, output),
+        // Other matrices have the input first: without this layer the model finds its weights missing.
+        "Gemm" if is_transposed(bytes, &attributes)? => graph.add_layer(inputs, output),
+        "BatchNormalization" => {
+            let mut inputs = inputs.into_iter();
+            let layer = inputs.next().and_then(|input| {
+                graph.layers.iter_mut().rev().find(|layer| !input.is_empty() && layer.output == input)
+            });
+            if let (Some(layer), Ok(norm)) = (layer, <[String; 4]>::try_from(inputs.collect::<Vec<_>>())) {
+                layer.norm = Some(norm);
             }
         }
         "Constant" => {
@@ -91,6 +111,35 @@ fn read_node(bytes: &Arc<Vec<u8>>, range: Range<usize>, graph: &mut Graph) -> Re
         _ => {}
     }
     Ok(())
+}
+
+impl Graph {
+    fn add_layer(&mut self, inputs: Vec<String>, output: Option<String>) {
+        let mut inputs = inputs.into_iter().skip(1);
+        let Some(weight) = inputs.next() else { return };
+        if self.layers.iter().all(|layer| layer.weight != weight) {
+            let bias = inputs.next().filter(|bias| !bias.is_empty());
+            self.layers.push(GraphLayer { weight, bias, norm: None, output: output.unwrap_or_default() });
+        }
+    }
+}
+
+/// Is the attribute `transB` set?
+fn is_transposed(bytes: &Arc<Vec<u8>>, attributes: &[Range<usize>]) -> Result<bool, OnnxError> {
+    for attribute in attributes {
+        let (mut named, mut value) = (false, 0);
+        for field in Fields::of(bytes, attribute.clone()) {
+            match field? {
+                (1, Value::Bytes(name)) => named = bytes[name] == *b"transB",
+                (3, Value::Varint(integer)) => value = integer,
+                _ => {}
+            }
+        }
+        if named {
+            return Ok(value != 0);
+        }
+    }
+    Ok(false)
 }
 
 /// Reads a `TensorProto`; `None` unless it holds floating-point numbers.
@@ -260,7 +309,8 @@ mod tests {
         field
     }
 
-    /// Two weights (one raw, one in `float_data`), a bias in a constant node, and two convolutions.
+    /// Two weights (one raw, one in `float_data`), a bias in a constant node, two convolutions, of which one runs twice,
+    /// and two fully connected layers, of which one is transposed and normalised.
     fn model() -> Vec<u8> {
         let values: Vec<u8> = [1.0f32, 2.0].iter().flat_map(|value| value.to_le_bytes()).collect();
         let dims = [0x08, 2, 0x08, 1, 0x08, 1, 0x08, 1];
@@ -274,10 +324,27 @@ mod tests {
         let first =
             [field(1, b"x"), field(1, b"w0"), field(1, b"b"), field(2, b"y"), field(4, b"Conv")].concat();
         let second = [field(1, b"y"), field(1, b"w1"), field(2, b"z"), field(4, b"Conv")].concat();
+        let named = |number: u8, names: &[&str]| -> Vec<u8> {
+            names.iter().flat_map(|name| field(number, name.as_bytes())).collect()
+        };
+        let again = [named(1, &["z", "w1"]), named(2, &["v"]), field(4, b"Conv")].concat();
+        let transposed = field(5, &[&field(1, b"transB")[..], &[0x18, 1]].concat());
+        let full = [named(1, &["v", "w2", "b"]), named(2, &["f"]), field(4, b"Gemm"), transposed].concat();
+        let plain = [named(1, &["v", "w3", "b"]), named(2, &["g"]), field(4, b"Gemm")].concat();
+        let norm = [
+            named(1, &["f", "scale", "shift", "mean", "variance"]),
+            named(2, &["h"]),
+            field(4, b"BatchNormalization"),
+        ]
+        .concat();
         let graph = [
             field(1, &constant),
             field(1, &first),
             field(1, &second),
+            field(1, &again),
+            field(1, &full),
+            field(1, &plain),
+            field(1, &norm),
             field(5, &raw),
             field(5, &packed),
             field(5, &integers),
@@ -294,7 +361,17 @@ mod tests {
             assert_eq!(tensor.shape.to_vec(), [2, 1, 1, 1]);
             assert_eq!(&tensor.to_bytes().unwrap()[4..], 2.0f32.to_le_bytes());
         }
-        assert_eq!(graph.convolutions, [("w0".into(), Some("b".into())), ("w1".into(), None)]);
+        let layer = |weight: &str, bias: Option<&str>, output: &str| GraphLayer {
+            weight: weight.into(),
+            bias: bias.map(str::to_owned),
+            norm: None,
+            output: output.into(),
+        };
+        let normalised = GraphLayer {
+            norm: Some(["scale", "shift", "mean", "variance"].map(str::to_owned)),
+            ..layer("w2", Some("b"), "f")
+        };
+        assert_eq!(graph.layers, [layer("w0", Some("b"), "y"), layer("w1", None, "z"), normalised]);
     }
 
     #[test]

@@ -30,15 +30,17 @@ pub(crate) struct Row {
     pub(crate) end: u16,
     /// The matched column, or `NONE`.
     pub(crate) column: u16,
+    /// The place of the track that the row stands for.
+    pub(crate) track: u16,
     price: f32,
 }
 
 impl Row {
-    pub(crate) const ZERO: Self = Self { start: 0, end: 0, column: 0, price: 0.0 };
+    pub(crate) const ZERO: Self = Self { start: 0, end: 0, column: 0, track: 0, price: 0.0 };
 
-    /// An unmatched row with this run of edges.
-    pub(crate) const fn new(start: u16, end: u16) -> Self {
-        Self { start, end, column: NONE, price: 0.0 }
+    /// An unmatched row for a track with this run of edges.
+    pub(crate) const fn new(track: u16, start: u16, end: u16) -> Self {
+        Self { start, end, column: NONE, track, price: 0.0 }
     }
 
     fn edges<'e>(&self, edges: &'e [Edge]) -> &'e [Edge] {
@@ -80,7 +82,10 @@ pub(crate) fn solve(rows: &mut [Row], columns: &mut [Column], edges: &[Edge], li
     // so far: prices of columns are zero and no reduced cost is negative.
     let mut conflicts = false;
     for (index, row) in rows.iter_mut().enumerate() {
-        let Some(best) = row.edges(edges).iter().min_by(|a, b| a.cost.total_cmp(&b.cost)) else { continue };
+        let Some(best) = row.edges(edges).iter().copied().reduce(|a, b| if b.cost < a.cost { b } else { a })
+        else {
+            continue;
+        };
         row.price = best.cost;
         let column = &mut columns[usize::from(best.column)];
         if column.row == NONE {
@@ -187,7 +192,7 @@ mod tests {
             edges.extend(row.iter().enumerate().filter_map(|(column, cost)| {
                 cost.filter(|&cost| cost < limit).map(|cost| Edge { cost, column: column as u16 })
             }));
-            rows.push(Row::new(start as u16, edges.len() as u16));
+            rows.push(Row::new(0, start as u16, edges.len() as u16));
         }
         let mut columns = std::vec![Column::ZERO; width];
         solve(&mut rows, &mut columns, &edges, limit);

@@ -6,13 +6,15 @@ use crate::appearance::Look;
 use crate::assign::{Edge, NONE, Row, solve};
 use crate::candidate::{Candidate, Extent, Level};
 use crate::storage::{EDGES_PER_TRACK, Memory};
-use crate::track::Track;
+use crate::track::{Phase, Track};
 
 /// One stage of the association.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stage {
     /// The detections that take part.
     pub(crate) level: Level,
+    /// The tracks that take part.
+    pub(crate) who: Who,
     /// By how much right and bottom edges lie further out than given.
     pub(crate) margin: f32,
     /// Boxes must overlap by this IoU.
@@ -35,6 +37,38 @@ pub(crate) struct Stage {
     pub(crate) same_class: bool,
 }
 
+/// Which tracks take part in a stage.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Who {
+    /// All of them.
+    All,
+    /// Those that have been confirmed.
+    Confirmed,
+    /// Those that have been confirmed, but were not seen for this long: not in this frame, but lately.
+    Missed(f32),
+    /// Those that were seen once.
+    Unconfirmed,
+    /// Those that were not seen in this frame.
+    Unseen,
+}
+
+impl Who {
+    #[inline]
+    fn includes(self, track: &Track) -> bool {
+        match self {
+            Self::All => true,
+            Self::Confirmed => track.phase != Phase::Unconfirmed,
+            Self::Missed(longest) => match track.phase {
+                Phase::Tracked => track.unseen > 0.0,
+                Phase::Lost => track.unseen <= longest,
+                Phase::Unconfirmed | Phase::Gone => false,
+            },
+            Self::Unconfirmed => track.phase == Phase::Unconfirmed,
+            Self::Unseen => track.unseen > 0.0,
+        }
+    }
+}
+
 /// When the appearance counts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Looks {
@@ -52,14 +86,19 @@ impl Looks {
 }
 
 impl Stage {
-    /// What it costs to match a track, now at `extent`, with a candidate.
+    /// What it costs to match a track, now at `extent`, with a candidate, by their boxes and scores.
     #[inline]
-    fn cost(&self, track: &Track, extent: &Extent, candidate: &Candidate, other: &Extent, iou: f32) -> f32 {
-        let mut similarity = iou;
+    fn cost(
+        &self,
+        (track, extent): (&Track, &Extent),
+        (candidate, other): (&Candidate, &Extent),
+        (mut part, mut whole): (f32, f32),
+    ) -> f32 {
         if self.height_iou {
-            let both = extent.y2.min(other.y2) - extent.y1.max(other.y1);
-            similarity *= both / (extent.y2.max(other.y2) - extent.y1.min(other.y1));
+            part *= extent.y2.min(other.y2) - extent.y1.max(other.y1);
+            whole *= extent.y2.max(other.y2) - extent.y1.min(other.y1);
         }
+        let mut similarity = part / whole;
         if self.fuse_score {
             similarity *= candidate.score;
         }
@@ -68,9 +107,9 @@ impl Stage {
 }
 
 impl Memory<'_> {
-    /// Matches tracks that `takes_part` allows to the candidates of the stage's level; the result is in `rows`, one
-    /// per track, where `column` is the candidate.
-    pub(crate) fn associate(&mut self, stage: &Stage, takes_part: impl Fn(&Track) -> bool) {
+    /// Matches the tracks of the stage to the candidates of its level; the result is in [`rows`](Self::rows), where
+    /// `column` is the candidate. A track that no candidate is near has no row.
+    pub(crate) fn associate(&mut self, stage: &Stage) {
         let high = stage.level == Level::High;
         let span = if high { 0..self.head.high } else { self.head.high..self.head.candidates };
         let offset = span.start;
@@ -82,62 +121,67 @@ impl Memory<'_> {
         let reach = 1.0 / min_iou - 1.0;
         let mut used = 0usize;
         let mut wanted = 0usize;
+        let mut count = 0usize;
         for (place, track) in tracks.iter().enumerate() {
+            if !stage.who.includes(track) {
+                continue;
+            }
             let mut start = used;
-            if takes_part(track) {
-                let extent = self.extents[place];
-                let leftmost = extent.x1 - ((extent.x2 - extent.x1) * reach).min(self.head.widest);
-                let first = boxes.partition_point(|bbox| bbox.x1 < leftmost);
-                for (column, bbox) in boxes.iter().enumerate().skip(first) {
-                    if bbox.x1 >= extent.x2 {
-                        break;
-                    }
-                    let other = Extent::new(bbox, stage.margin);
-                    let (intersection, union) = extent.overlap(&other);
-                    if intersection < min_iou * union {
-                        continue;
-                    }
-                    let candidate = &candidates[column];
-                    if candidate.level == Level::Out || (stage.same_class && candidate.class != track.class) {
-                        continue;
-                    }
-                    let iou = intersection / union;
-                    let mut cost = stage.cost(track, &extent, candidate, &other, iou);
-                    if let Some(looks) = stage.looks.filter(|looks| iou >= looks.min_iou) {
-                        let own = Look { place, scale: track.feature_scale };
-                        let seen = Look { place: offset + column, scale: candidate.feature_scale };
-                        cost = cost.min(looks.cost(self.appearance.distance(own, seen)));
-                    }
-                    if let Some(history) = self.histories.get(place) {
-                        let consistency = history.consistency(bbox, candidate.score, stage.delta_t);
-                        cost -= stage.direction * consistency;
-                    }
-                    if cost >= stage.limit {
-                        continue;
-                    }
-                    wanted += 1;
-                    let edge = Edge { cost, column: column as u16 };
-                    if used == self.edges.len() {
-                        (start, used) = squeeze(&mut self.rows[..place], self.edges, start);
-                    }
-                    if let Some(slot) = self.edges.get_mut(used) {
-                        *slot = edge;
-                        used += 1;
-                    } else if let Some(worst) = self.edges[start..].iter_mut().max_by(by_cost)
-                        && worst.cost > cost
-                    {
-                        *worst = edge;
-                    }
+            let extent = self.extents[place];
+            let leftmost = extent.x1 - ((extent.x2 - extent.x1) * reach).min(self.head.widest);
+            let first = boxes.partition_point(|bbox| bbox.x1 < leftmost);
+            for (column, bbox) in boxes.iter().enumerate().skip(first) {
+                if bbox.x1 >= extent.x2 {
+                    break;
+                }
+                let other = Extent::new(bbox, stage.margin);
+                let overlap = extent.overlap(&other);
+                if overlap.0 < min_iou * overlap.1 {
+                    continue;
+                }
+                let candidate = &candidates[column];
+                if candidate.level == Level::Out || (stage.same_class && candidate.class != track.class) {
+                    continue;
+                }
+                let mut cost = stage.cost((track, &extent), (candidate, &other), overlap);
+                if let Some(looks) = stage.looks.filter(|looks| overlap.0 >= looks.min_iou * overlap.1) {
+                    let own = Look { place, scale: track.feature_scale };
+                    let seen = Look { place: offset + column, scale: candidate.feature_scale };
+                    cost = cost.min(looks.cost(self.appearance.distance(own, seen)));
+                }
+                if let Some(history) = self.histories.get(place) {
+                    let consistency = history.consistency(bbox, candidate.score, stage.delta_t);
+                    cost -= stage.direction * consistency;
+                }
+                if cost >= stage.limit {
+                    continue;
+                }
+                wanted += 1;
+                let edge = Edge { cost, column: column as u16 };
+                if used == self.edges.len() {
+                    (start, used) = squeeze(&mut self.rows[..count], self.edges, start);
+                }
+                if let Some(slot) = self.edges.get_mut(used) {
+                    *slot = edge;
+                    used += 1;
+                } else if let Some(worst) = self.edges[start..].iter_mut().max_by(by_cost)
+                    && worst.cost > cost
+                {
+                    *worst = edge;
                 }
             }
-            self.rows[place] = Row::new(start as u16, used as u16);
+            if used > start {
+                self.rows[count] = Row::new(place as u16, start as u16, used as u16);
+                count += 1;
+            }
         }
+        self.head.rows = count;
         let dropped = u32::try_from(wanted - used).unwrap_or(u32::MAX);
         self.head.losses.pairs = self.head.losses.pairs.saturating_add(dropped);
-        if used == 0 {
+        if count == 0 {
             return;
         }
-        let (rows, columns) = (&mut self.rows[..tracks.len()], &mut self.columns[..candidates.len()]);
+        let (rows, columns) = (&mut self.rows[..count], &mut self.columns[..candidates.len()]);
         solve(rows, columns, self.edges, stage.limit);
         for row in rows {
             if row.column != NONE {

@@ -10,7 +10,7 @@ use eyespot_core::{
 
 use crate::appearance::{Feature, Look};
 use crate::assign::NONE;
-use crate::associate::{Looks, Stage};
+use crate::associate::{Looks, Stage, Who};
 use crate::candidate::{Candidate, Extent, Level};
 use crate::config::{BotSortConfig, BoxFilter, ClassPolicy, ConfigError, within};
 use crate::shape::{Noise, Shape};
@@ -219,6 +219,7 @@ fn track(
     let min_iou = |thresh: f32| looks.map_or(1.0 - thresh, |looks| looks.min_iou.min(1.0 - thresh));
     let first = Stage {
         level: Level::High,
+        who: Who::Confirmed,
         margin,
         min_iou: min_iou(config.match_thresh),
         limit: config.match_thresh,
@@ -230,10 +231,11 @@ fn track(
         delta_t: 1,
         same_class,
     };
-    memory.associate(&first, |track| matches!(track.phase, Phase::Tracked | Phase::Lost));
+    memory.associate(&first);
     memory.take_matches(detections, noise);
     let second = Stage {
         level: Level::Low,
+        who: Who::Missed(config.second_match_lost as f32 + dt),
         min_iou: 1.0 - config.second_match_thresh,
         limit: config.second_match_thresh,
         fuse_score: false,
@@ -241,19 +243,15 @@ fn track(
         looks: None,
         ..first
     };
-    let longest = config.second_match_lost as f32 + dt;
-    memory.associate(&second, |track| match track.phase {
-        Phase::Tracked => track.unseen > 0.0,
-        Phase::Lost => track.unseen <= longest,
-        Phase::Unconfirmed | Phase::Gone => false,
-    });
+    memory.associate(&second);
     memory.take_matches(detections, noise);
     let third = Stage {
+        who: Who::Unconfirmed,
         min_iou: min_iou(config.unconfirmed_match_thresh),
         limit: config.unconfirmed_match_thresh,
         ..first
     };
-    memory.associate(&third, |track| track.phase == Phase::Unconfirmed);
+    memory.associate(&third);
     memory.take_matches(detections, noise);
 
     let max_time_lost = config.max_time_lost();
@@ -325,13 +323,12 @@ impl Memory<'_> {
 
     /// Continues the matched tracks with their detections.
     fn take_matches(&mut self, detections: &[Detection], noise: Noise) {
-        let count = self.head.tracks;
-        for (place, (track, row)) in self.tracks[..count].iter_mut().zip(self.rows.iter()).enumerate() {
+        for row in &self.rows[..self.head.rows] {
             if row.column == NONE {
                 continue;
             }
-            let column = usize::from(row.column);
-            let candidate = &mut self.candidates[column];
+            let (place, column) = (usize::from(row.track), usize::from(row.column));
+            let (track, candidate) = (&mut self.tracks[place], &mut self.candidates[column]);
             if candidate.feature_scale > 0.0 {
                 let own = Look { place, scale: track.feature_scale };
                 let seen = Look { place: column, scale: candidate.feature_scale };

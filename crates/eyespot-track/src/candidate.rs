@@ -69,7 +69,11 @@ impl Candidate {
 
 /// Can a tracker work with this detection?
 fn is_sound(detection: &Detection) -> bool {
-    detection.is_valid() && detection.bbox.xyxy().iter().all(|value| value.abs() <= MAX_COORDINATE)
+    let BBox { x1, y1, x2, y2 } = detection.bbox;
+    // Comparisons with what is not a number are false. No short cuts: a branch each would cost more.
+    let inside =
+        (x1 >= -MAX_COORDINATE) & (y1 >= -MAX_COORDINATE) & (x2 <= MAX_COORDINATE) & (y2 <= MAX_COORDINATE);
+    inside & (x1 < x2) & (y1 < y2) & (detection.score >= 0.0) & (detection.score <= 1.0)
 }
 
 /// Bits that sort as unsigned integers like the numbers do.

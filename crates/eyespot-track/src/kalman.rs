@@ -12,21 +12,39 @@ pub(crate) struct Pair {
     pub(crate) at: [f32; 2],
     /// Their change per frame.
     pub(crate) velocity: [f32; 2],
-    /// Covariance of the coordinates: 00, 01, 11.
-    a: [f32; 3],
-    /// Covariance of coordinates (rows) with velocities (columns): 00, 01, 10, 11.
-    b: [f32; 4],
-    /// Covariance of the velocities: 00, 01, 11.
-    c: [f32; 3],
+    /// Variances of the coordinates.
+    a: [f32; 2],
+    /// Covariances of each coordinate with its own velocity.
+    b: [f32; 2],
+    /// Variances of the velocities.
+    c: [f32; 2],
+    /// What the two coordinates have to do with one another.
+    cross: Cross,
+}
+
+/// The covariances between two coordinates and their velocities. All are zero until a camera rotation mixes the two;
+/// as long as they are, every step is done for each coordinate on its own, with half the work and the same result.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Cross {
+    /// Coordinate 0 with coordinate 1.
+    a: f32,
+    /// Coordinate 0 with velocity 1, and coordinate 1 with velocity 0.
+    b: [f32; 2],
+    /// Velocity 0 with velocity 1.
+    c: f32,
+}
+
+impl Cross {
+    const ZERO: Self = Self { a: 0.0, b: [0.0; 2], c: 0.0 };
 }
 
 impl Pair {
     pub(crate) const ZERO: Self =
-        Self { at: [0.0; 2], velocity: [0.0; 2], a: [0.0; 3], b: [0.0; 4], c: [0.0; 3] };
+        Self { at: [0.0; 2], velocity: [0.0; 2], a: [0.0; 2], b: [0.0; 2], c: [0.0; 2], cross: Cross::ZERO };
 
     /// At rest, with these variances of coordinates and velocities.
-    pub(crate) fn at_rest(at: [f32; 2], [a0, a1]: [f32; 2], [c0, c1]: [f32; 2]) -> Self {
-        Self { at, velocity: [0.0; 2], a: [a0, 0.0, a1], b: [0.0; 4], c: [c0, 0.0, c1] }
+    pub(crate) const fn at_rest(at: [f32; 2], a: [f32; 2], c: [f32; 2]) -> Self {
+        Self { at, a, c, ..Self::ZERO }
     }
 
     /// `dt` frames later, with process noise of these variances per frame.
@@ -35,19 +53,20 @@ impl Pair {
     /// `Σk` and `Σk²`, are written in closed form, which also serves fractions.
     #[inline]
     pub(crate) fn predict(&mut self, dt: f32, noise: [f32; 2], velocity_noise: [f32; 2]) {
-        let ([a0, a1, a2], [b0, b1, b2, b3], [c0, c1, c2]) = (self.a, self.b, self.c);
-        let [v0, v1] = velocity_noise;
         let steps = dt * (dt - 1.0) * 0.5;
         let squares = steps * (2.0 * dt - 1.0) * (1.0 / 3.0);
-        self.at[0] += dt * self.velocity[0];
-        self.at[1] += dt * self.velocity[1];
-        self.a = [
-            a0 + dt * (2.0 * b0 + dt * c0 + noise[0]) + squares * v0,
-            a1 + dt * (b1 + b2 + dt * c1),
-            a2 + dt * (2.0 * b3 + dt * c2 + noise[1]) + squares * v1,
-        ];
-        self.b = [b0 + dt * c0 + steps * v0, b1 + dt * c1, b2 + dt * c1, b3 + dt * c2 + steps * v1];
-        self.c = [c0 + dt * v0, c1, c2 + dt * v1];
+        for i in 0..2 {
+            let (b, c, v) = (self.b[i], self.c[i], velocity_noise[i]);
+            self.at[i] += dt * self.velocity[i];
+            self.a[i] += dt * (2.0 * b + dt * c + noise[i]) + squares * v;
+            self.b[i] = b + dt * c + steps * v;
+            self.c[i] = c + dt * v;
+        }
+        let cross = &mut self.cross;
+        if *cross != Cross::ZERO {
+            cross.a += dt * (cross.b[0] + cross.b[1] + dt * cross.c);
+            cross.b = cross.b.map(|b| b + dt * cross.c);
+        }
     }
 
     /// Takes a measurement of the coordinates with noise of these variances, which must be positive.
@@ -55,8 +74,26 @@ impl Pair {
     /// With `S = A + R` the gain is `[A; Bᵀ] S⁻¹`, and since `I - A S⁻¹ = R S⁻¹` the new blocks are `R S⁻¹ A` and
     /// `R S⁻¹ B`: products of positive terms, where the usual difference would cancel in `f32`.
     #[inline]
-    pub(crate) fn update(&mut self, measured: [f32; 2], [r0, r1]: [f32; 2]) {
-        let ([a0, a1, a2], [b0, b1, b2, b3], [c0, c1, c2]) = (self.a, self.b, self.c);
+    pub(crate) fn update(&mut self, measured: [f32; 2], noise: [f32; 2]) {
+        if self.cross != Cross::ZERO {
+            return self.update_both(measured, noise);
+        }
+        for i in 0..2 {
+            let (a, b, r) = (self.a[i], self.b[i], noise[i]);
+            let g = 1.0 / (a + r);
+            let (y, h) = (g * (measured[i] - self.at[i]), g * b);
+            self.at[i] += a * y;
+            self.velocity[i] += b * y;
+            self.a[i] = r * (g * a);
+            self.b[i] = r * h;
+            self.c[i] -= b * h;
+        }
+    }
+
+    /// The same for coordinates that depend on one another.
+    fn update_both(&mut self, measured: [f32; 2], [r0, r1]: [f32; 2]) {
+        let ([a0, a2], a1) = (self.a, self.cross.a);
+        let ([b0, b3], [b1, b2]) = (self.b, self.cross.b);
         let (s0, s2) = (a0 + r0, a2 + r1);
         // S⁻¹ by elimination: the determinant of S could leave the range of `f32`.
         let ratio = a1 / s2;
@@ -70,9 +107,13 @@ impl Pair {
         self.velocity[1] += b1 * y0 + b3 * y1;
         // S⁻¹ B.
         let (h0, h1, h2, h3) = (g0 * b0 + g1 * b2, g0 * b1 + g1 * b3, g1 * b0 + g2 * b2, g1 * b1 + g2 * b3);
-        self.a = [r0 * (g0 * a0 + g1 * a1), r0 * (g0 * a1 + g1 * a2), r1 * (g1 * a1 + g2 * a2)];
-        self.b = [r0 * h0, r0 * h1, r1 * h2, r1 * h3];
-        self.c = [c0 - (b0 * h0 + b2 * h2), c1 - (b0 * h1 + b2 * h3), c2 - (b1 * h1 + b3 * h3)];
+        self.a = [r0 * (g0 * a0 + g1 * a1), r1 * (g1 * a1 + g2 * a2)];
+        self.b = [r0 * h0, r1 * h3];
+        self.c[0] -= b0 * h0 + b2 * h2;
+        self.c[1] -= b1 * h1 + b3 * h3;
+        self.cross.a = r0 * (g0 * a1 + g1 * a2);
+        self.cross.b = [r0 * h1, r1 * h2];
+        self.cross.c -= b0 * h1 + b2 * h3;
     }
 
     /// Coordinates and velocities through a linear map, given by rows.
@@ -85,32 +126,26 @@ impl Pair {
             let (l2, l3) = (m[2] * x0 + m[3] * x2, m[2] * x1 + m[3] * x3);
             [l0 * m[0] + l1 * m[1], l0 * m[2] + l1 * m[3], l2 * m[0] + l3 * m[1], l2 * m[2] + l3 * m[3]]
         };
-        let symmetric = |[x0, x1, x2]: [f32; 3]| {
-            let [y0, y1, _, y3] = conjugate([x0, x1, x1, x2]);
-            [y0, y1, y3]
-        };
         self.at = apply(self.at);
         self.velocity = apply(self.velocity);
-        self.a = symmetric(self.a);
-        self.b = conjugate(self.b);
-        self.c = symmetric(self.c);
+        let [a0, a1, _, a3] = conjugate([self.a[0], self.cross.a, self.cross.a, self.a[1]]);
+        let [b0, b1, b2, b3] = conjugate([self.b[0], self.cross.b[0], self.cross.b[1], self.b[1]]);
+        let [c0, c1, _, c3] = conjugate([self.c[0], self.cross.c, self.cross.c, self.c[1]]);
+        (self.a, self.b, self.c) = ([a0, a3], [b0, b3], [c0, c3]);
+        self.cross = Cross { a: a1, b: [b1, b2], c: c1 };
     }
 
     /// Coordinates and velocities times a number.
     #[inline]
     pub(crate) fn scale(&mut self, factor: f32) {
-        let square = factor * factor;
-        self.at = self.at.map(|x| x * factor);
-        self.velocity = self.velocity.map(|x| x * factor);
-        self.a = self.a.map(|x| x * square);
-        self.b = self.b.map(|x| x * square);
-        self.c = self.c.map(|x| x * square);
+        self.transform([factor, 0.0, 0.0, factor]);
     }
 
     /// The covariance as a row-major 4x4 matrix over coordinates and velocities.
     #[cfg(test)]
     pub(crate) fn covariance(&self) -> [[f32; 4]; 4] {
-        let ([a0, a1, a2], [b0, b1, b2, b3], [c0, c1, c2]) = (self.a, self.b, self.c);
+        let ([a0, a2], [b0, b3], [c0, c2]) = (self.a, self.b, self.c);
+        let Cross { a: a1, b: [b1, b2], c: c1 } = self.cross;
         [[a0, a1, b0, b1], [a1, a2, b2, b3], [b0, b2, c0, c1], [b1, b3, c1, c2]]
     }
 }

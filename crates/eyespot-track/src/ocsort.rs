@@ -8,7 +8,7 @@ use eyespot_core::{
 };
 
 use crate::assign::NONE;
-use crate::associate::Stage;
+use crate::associate::{Stage, Who};
 use crate::candidate::{Extent, Level};
 use crate::config::within;
 use crate::history::{History, MAX_DELTA_T};
@@ -182,6 +182,7 @@ pub(crate) fn step(
     // Every pair that overlaps enough is better than none: the limit is beyond all costs.
     let stage = Stage {
         level: Level::High,
+        who: Who::All,
         margin: 0.0,
         min_iou: sort.iou_threshold,
         limit: 2.0,
@@ -193,11 +194,11 @@ pub(crate) fn step(
         delta_t: config.delta_t,
         same_class: false,
     };
-    memory.associate(&stage, |_| true);
+    memory.associate(&stage);
     memory.accept(detections, config.delta_t);
     if !memory.histories.is_empty() {
         memory.return_to_latest();
-        memory.associate(&Stage { direction: 0.0, ..stage }, |track| track.unseen > 0.0);
+        memory.associate(&Stage { who: Who::Unseen, direction: 0.0, ..stage });
         memory.accept(detections, config.delta_t);
     }
     memory.retire(sort.max_age);
@@ -252,8 +253,8 @@ impl Memory<'_> {
 
     /// Continues the matched tracks.
     fn accept(&mut self, detections: &[Detection], delta_t: u8) {
-        for place in 0..self.head.tracks {
-            let column = self.rows[place].column;
+        for row in &self.rows[..self.head.rows] {
+            let (place, column) = (usize::from(row.track), row.column);
             if column == NONE {
                 continue;
             }

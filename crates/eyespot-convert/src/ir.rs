@@ -179,11 +179,6 @@ impl Op {
             _ => None,
         }
     }
-
-    /// Writes only a part of its output.
-    pub(crate) fn is_partial(&self) -> bool {
-        matches!(self, Self::Copy(_))
-    }
 }
 
 /// An operator with its name.

@@ -3,7 +3,9 @@
 mod builder;
 mod error;
 mod fixed;
+mod fuse;
 mod ir;
+mod onnx;
 mod plan;
 mod tflite;
 mod view;
@@ -53,6 +55,17 @@ impl Graph {
         tflite::read(bytes)
     }
 
+    /// Reads an ONNX model (`.onnx`) with floating-point weights and a batch of one. With `size` (height, width) its
+    /// input has another size than in the file. Images are channels last in the result, inputs and outputs alike.
+    ///
+    /// # Errors
+    /// [`ConvertError`] names the layer.
+    pub fn from_onnx(bytes: &[u8], size: Option<[usize; 2]>) -> Result<Self, ConvertError> {
+        let mut graph = onnx::read(bytes, size)?;
+        fuse::activations(&mut graph);
+        Ok(graph)
+    }
+
     /// Gives the model a name.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
@@ -79,7 +92,9 @@ impl Graph {
     /// # Errors
     /// [`ConvertError::Load`] where the result does not pass the engine's checks.
     pub fn build(&self) -> Result<Converted, ConvertError> {
-        self.build_with(true)
+        let mut graph = self.clone();
+        fuse::pooling(&mut graph);
+        graph.build_with(true)
     }
 
     fn build_with(&self, reuse: bool) -> Result<Converted, ConvertError> {

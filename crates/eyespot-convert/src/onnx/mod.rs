@@ -1,0 +1,153 @@
+//! Reading ONNX models. Tensors of four dimensions are channels first in the file and channels last in memory.
+
+mod model;
+mod ops;
+mod protobuf;
+mod shuffle;
+
+use std::collections::HashMap;
+
+use eyespot_nn::graph::Element;
+use model::{Constant, Model};
+
+use crate::ConvertError;
+use crate::builder::{image_sizes, shape_of};
+use crate::ir::Graph;
+use crate::view::View;
+
+/// Height and width.
+pub(crate) type Size = [usize; 2];
+
+/// Zeros around an image: above, left, below, right.
+type Pads = [usize; 4];
+
+/// A model on the way to a graph.
+struct Reader {
+    graph: Graph,
+    constants: HashMap<String, Constant>,
+    views: HashMap<String, View>,
+    /// Images whose padding has not been written yet: most who read them pad by themselves.
+    padded: HashMap<String, (View, Pads)>,
+    /// Shapes of all values at the file's own size, and the size of its input, where another size is asked for.
+    original: Option<Original>,
+}
+
+#[derive(Debug, Clone)]
+struct Original {
+    shapes: HashMap<String, Vec<usize>>,
+    size: Size,
+    wanted: Size,
+}
+
+impl Reader {
+    /// A value that was computed, or a constant made a tensor.
+    fn view(&mut self, name: &str) -> Result<View, ConvertError> {
+        if let Some((view, pads)) = self.padded.remove(name) {
+            let view = self.write_padding(name, &view, pads)?;
+            self.views.insert(name.to_owned(), view);
+        }
+        if let Some(view) = self.views.get(name) {
+            return Ok(view.clone());
+        }
+        let constant = self.constants.get(name);
+        let constant =
+            constant.ok_or_else(|| ConvertError::layer(name, "it is read before anything computes it"))?;
+        let Some(values) = constant.floats() else {
+            return Err(ConvertError::layer(name, "integers as values of a network"));
+        };
+        let (shape, data) =
+            (constant.shape.clone(), values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
+        // Images lie in memory with the channels last.
+        let view = if let [1, c, h, w] = *shape {
+            let source = values.to_vec();
+            let data = (0..h * w)
+                .flat_map(|pixel| (0..c).map(move |channel| channel * h * w + pixel))
+                .flat_map(|at| source[at].to_le_bytes())
+                .collect();
+            let id = self.graph.constant(name, [h, w, c], Element::F32, None, data)?;
+            View::channels_first(id, [h, w, c])
+        } else {
+            let id = self.graph.constant(name, image_sizes(&shape), Element::F32, None, data)?;
+            View::dense(id, shape)
+        };
+        self.views.insert(name.to_owned(), view.clone());
+        Ok(view)
+    }
+}
+
+/// Reads a model; with `size` its input has another height and width than in the file.
+pub(crate) fn read(bytes: &[u8], size: Option<Size>) -> Result<Graph, ConvertError> {
+    let model = model::read(bytes)?;
+    let own = own_size(&model);
+    match (size, own) {
+        (Some(wanted), Some(own)) if wanted != own => {
+            let first = run(&model, own, None)?;
+            let mut shapes: HashMap<_, _> =
+                first.views.iter().map(|(name, view)| (name.clone(), view.shape.clone())).collect();
+            shapes.extend(first.padded.iter().map(|(name, (view, _))| (name.clone(), view.shape.clone())));
+            Ok(run(&model, wanted, Some(Original { shapes, size: own, wanted }))?.graph)
+        }
+        (Some(size), _) | (None, Some(size)) => Ok(run(&model, size, None)?.graph),
+        (None, None) => {
+            let name = model.inputs.first().map_or(String::new(), |(name, _)| name.clone());
+            Err(ConvertError::Input { name, reason: "has no fixed size: say which to take".to_owned() })
+        }
+    }
+}
+
+/// The size of the input that the file says.
+fn own_size(model: &Model) -> Option<Size> {
+    let sizes = &model.inputs.first()?.1;
+    match **sizes {
+        [_, _, h, w] => Some([h?, w?]),
+        // Not an image.
+        _ => Some([1, 1]),
+    }
+}
+
+fn run(model: &Model, size: Size, original: Option<Original>) -> Result<Reader, ConvertError> {
+    let mut reader = Reader {
+        graph: Graph::new(),
+        constants: model.constants.clone(),
+        views: HashMap::new(),
+        padded: HashMap::new(),
+        original,
+    };
+    for (name, sizes) in &model.inputs {
+        let mut shape: Vec<usize> = sizes.iter().map(|size| size.unwrap_or(1)).collect();
+        let error = |reason: &str| ConvertError::Input { name: name.clone(), reason: reason.to_owned() };
+        let (image, view): ([usize; 3], fn(usize, &[usize], [usize; 3]) -> View) =
+            if let [n, c, h, w] = &mut shape[..] {
+                if *n != 1 {
+                    return Err(error("has a batch of more than one: export the model with a batch of 1"));
+                }
+                [*h, *w] = size;
+                ([*h, *w, *c], |id, _, sizes| View::channels_first(id, sizes))
+            } else {
+                (image_sizes(&shape), |id, shape, _| View::dense(id, shape.to_vec()))
+            };
+        let tensor = shape_of(image).ok_or_else(|| error("has no size or is too large"))?;
+        let id = reader.graph.tensor(name, tensor, Element::F32, None);
+        reader.graph.inputs.push(id);
+        reader.views.insert(name.clone(), view(id, &shape, image));
+    }
+    for node in &model.nodes {
+        ops::add(&mut reader, node)?;
+    }
+    for name in &model.outputs {
+        let view = reader.view(name)?;
+        // Images leave as they lie in memory, with the channels last.
+        let (view, sizes) = match *view.shape {
+            [1, c, h, w] => (view.transposed(&[0, 2, 3, 1]).unwrap_or(view), [h, w, c]),
+            _ => {
+                let sizes = image_sizes(&view.shape);
+                (view, sizes)
+            }
+        };
+        let id = reader.graph.dense(name, &view, sizes)?;
+        reader.graph.tensors[id].name.clone_from(name);
+        reader.graph.outputs.push(id);
+    }
+    reader.graph.drop_dead();
+    Ok(reader)
+}

@@ -90,7 +90,7 @@ where
 
     /// Like [`update_with_motion`](Self::update_with_motion), with an appearance feature per detection, in their order:
     /// what a re-identification network makes of the picture in the box, as numbers as many as the storage's feature
-    /// has. A detection without one is matched by its box alone.
+    /// has. A detection without one, or with an empty one, is matched by its box alone.
     pub fn update_with_features(
         &mut self,
         frame: &FrameInfo,
@@ -301,6 +301,9 @@ impl Memory<'_> {
 
     /// Keeps the appearance feature of a high-score candidate.
     fn observe(&mut self, place: usize, feature: &[f32]) {
+        if feature.is_empty() {
+            return;
+        }
         let Some(candidate) = self.candidates[..self.head.high].get_mut(place) else { return };
         candidate.feature_scale = self.appearance.observe(place, feature);
         if candidate.feature_scale == 0.0 {

@@ -1,0 +1,245 @@
+//! Results in NOR flash until they can be sent.
+
+use core::ops::Range;
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+
+use embedded_io::Write;
+use embedded_storage::nor_flash::{
+    ErrorType as FlashErrorType, MultiwriteNorFlash, NorFlash, NorFlashError, ReadNorFlash,
+};
+use embedded_storage_async::nor_flash as asynchronous;
+use eyespot_core::{Error, ErrorKind, ErrorType, Record, Sink};
+use eyespot_wire::{WireError, WireSink};
+use sequential_storage::cache::{Cache, Uncached};
+use sequential_storage::queue::{QueueConfig, QueueConfigError, QueueStorage};
+
+/// What to do with a new frame when the flash is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenFull {
+    /// Refuse it with an error: what was acknowledged stays.
+    #[default]
+    Refuse,
+    /// Drop the oldest page of frames.
+    DropOldest,
+}
+
+/// Why a frame was not stored, or stored ones could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlashError<E> {
+    /// The flash failed.
+    Flash(E),
+    /// All pages hold frames that were not sent yet.
+    Full,
+    /// The frame is larger than the buffer.
+    Buffer {
+        /// Size of the buffer in bytes.
+        bytes: usize,
+    },
+    /// The frame is larger than a page of the flash.
+    Page,
+    /// What the flash holds is no queue, or is broken beyond repair.
+    Corrupt,
+}
+
+impl<E: NorFlashError> core::fmt::Display for FlashError<E> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Flash(error) => write!(f, "flash: {}", error.kind()),
+            Self::Full => {
+                f.write_str("the flash is full of frames that were not sent: forward them, or use more pages")
+            }
+            Self::Buffer { bytes } => {
+                write!(f, "the frame is larger than the buffer of {bytes} bytes: use a larger one")
+            }
+            Self::Page => {
+                f.write_str("the frame is larger than a page of the flash: send fewer masks and keypoints")
+            }
+            Self::Corrupt => {
+                f.write_str("the flash holds no queue of frames: erase it with FlashSink::erase")
+            }
+        }
+    }
+}
+
+impl<E: NorFlashError> core::error::Error for FlashError<E> {}
+
+impl<E: NorFlashError> Error for FlashError<E> {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Flash(_) => ErrorKind::Device,
+            Self::Full | Self::Buffer { .. } | Self::Page => ErrorKind::Capacity,
+            Self::Corrupt => ErrorKind::InvalidInput,
+        }
+    }
+}
+
+/// Why forwarding stopped. Frames that were not sent stay in the flash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForwardError<F, W> {
+    /// The flash.
+    Flash(FlashError<F>),
+    /// The wire.
+    Wire(WireError<W>),
+}
+
+impl<F: NorFlashError, W: embedded_io::Error> core::fmt::Display for ForwardError<F, W> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Flash(error) => error.fmt(f),
+            Self::Wire(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<F: NorFlashError, W: embedded_io::Error> core::error::Error for ForwardError<F, W> {}
+
+impl<F: NorFlashError, W: embedded_io::Error> Error for ForwardError<F, W> {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Flash(error) => error.kind(),
+            Self::Wire(error) => error.kind(),
+        }
+    }
+}
+
+/// Stores results in NOR flash as wire frames, and forwards them when there is a line.
+///
+/// When [`write`](Sink::write) returns `Ok`, the frame is in the flash: it survives a power cut at any later moment
+/// until it was forwarded. It is forwarded at least once, in order; after a cut between sending and marking it comes
+/// again, with the same sequence number.
+///
+/// The flash must allow to write a word twice (setting more bits to 0), as serial NOR flash does. `B` is a buffer for
+/// one frame.
+pub struct FlashSink<F: MultiwriteNorFlash, B> {
+    queue: QueueStorage<Blocking<F>, Cache<Uncached, Uncached, Uncached>>,
+    buffer: B,
+    full: WhenFull,
+    sequence: u32,
+}
+
+impl<F: MultiwriteNorFlash, B> core::fmt::Debug for FlashSink<F, B> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("FlashSink")
+            .field("full", &self.full)
+            .field("sequence", &self.sequence)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F: MultiwriteNorFlash, B: AsMut<[u8]>> FlashSink<F, B> {
+    /// A sink in a range of whole pages of the flash, erased or with the frames of an earlier run.
+    ///
+    /// # Errors
+    /// The range does not start and end at a page, or its pages or words have a size that can't be used.
+    pub fn new(flash: F, range: Range<u32>, buffer: B, full: WhenFull) -> Result<Self, QueueConfigError> {
+        if range.start > range.end {
+            return Err(QueueConfigError::RangeTooSmall);
+        }
+        let config = QueueConfig::try_new(range)?;
+        let queue = QueueStorage::new(Blocking(flash), config, Cache::new_uncached());
+        Ok(Self { queue, buffer, full, sequence: 0 })
+    }
+
+    /// Sends the stored frames, oldest first, each flushed before it is marked as sent. Returns how many.
+    ///
+    /// # Errors
+    /// [`ForwardError`]: the flash or the line failed. What was not sent stays.
+    pub fn forward<W: Write>(&mut self, wire: &mut W) -> Result<u32, ForwardError<F::Error, W::Error>> {
+        let mut sent = 0;
+        while let Some(frame) =
+            now(self.queue.peek(self.buffer.as_mut())).map_err(failed).map_err(ForwardError::Flash)?
+        {
+            wire.write_all(frame)
+                .and_then(|()| wire.flush())
+                .map_err(|error| ForwardError::Wire(WireError(error)))?;
+            now(self.queue.pop(self.buffer.as_mut())).map_err(failed).map_err(ForwardError::Flash)?;
+            sent += 1;
+        }
+        Ok(sent)
+    }
+
+    /// Erases the whole range, with the frames in it.
+    ///
+    /// # Errors
+    /// [`FlashError::Flash`].
+    pub fn erase(&mut self) -> Result<(), FlashError<F::Error>> {
+        now(self.queue.erase_all()).map_err(failed)
+    }
+
+    /// Gives the flash back.
+    pub fn into_flash(self) -> F {
+        self.queue.destroy().0.0
+    }
+}
+
+impl<F: MultiwriteNorFlash, B> ErrorType for FlashSink<F, B> {
+    type Error = FlashError<F::Error>;
+}
+
+impl<F: MultiwriteNorFlash, B: AsMut<[u8]>> Sink for FlashSink<F, B> {
+    fn write(&mut self, record: &Record<'_>) -> Result<(), Self::Error> {
+        let buffer = self.buffer.as_mut();
+        let bytes = buffer.len();
+        let mut sink = WireSink::new(&mut *buffer).with_sequence(self.sequence);
+        sink.write(record).map_err(|WireError(_)| FlashError::Buffer { bytes })?;
+        let frame = bytes - sink.into_inner().len();
+        let frame = buffer.get(..frame).unwrap_or_default();
+        now(self.queue.push(frame, self.full == WhenFull::DropOldest)).map_err(failed)?;
+        self.sequence = self.sequence.wrapping_add(1);
+        Ok(())
+    }
+}
+
+fn failed<E>(error: sequential_storage::Error<E>) -> FlashError<E> {
+    use sequential_storage::Error as Queue;
+    match error {
+        Queue::Storage { value, .. } => FlashError::Flash(value),
+        Queue::FullStorage => FlashError::Full,
+        Queue::ItemTooBig => FlashError::Page,
+        Queue::BufferTooSmall(bytes) => FlashError::Buffer { bytes },
+        _ => FlashError::Corrupt,
+    }
+}
+
+/// Runs a future whose flash never waits.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+        core::hint::spin_loop();
+    }
+}
+
+/// A blocking flash for an asynchronous queue.
+struct Blocking<F>(F);
+
+impl<F: FlashErrorType> FlashErrorType for Blocking<F> {
+    type Error = F::Error;
+}
+
+impl<F: ReadNorFlash> asynchronous::ReadNorFlash for Blocking<F> {
+    const READ_SIZE: usize = F::READ_SIZE;
+    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), F::Error> {
+        self.0.read(offset, bytes)
+    }
+    fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}
+
+impl<F: NorFlash> asynchronous::NorFlash for Blocking<F> {
+    const WRITE_SIZE: usize = F::WRITE_SIZE;
+    const ERASE_SIZE: usize = F::ERASE_SIZE;
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), F::Error> {
+        self.0.erase(from, to)
+    }
+    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), F::Error> {
+        self.0.write(offset, bytes)
+    }
+}
+
+impl<F: MultiwriteNorFlash> asynchronous::MultiwriteNorFlash for Blocking<F> {}

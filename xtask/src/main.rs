@@ -1,5 +1,6 @@
 //! `cargo xtask COMMAND`: the checks and tables of the project. Each command is one file.
 
+mod boards;
 mod check;
 mod cross;
 mod firmware;
@@ -11,7 +12,8 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask COMMAND
   check      format, lints and docs, with warnings denied
   firmware   build the firmware-able crates for thumbv7em-none-eabihf, without an allocator
-  size       RAM of a pipeline on a 32-bit microcontroller; --check compares with MEMORY.md
+  boards     build and lint the firmware boards, run those that QEMU has, and compare what they log
+  size       RAM, flash and instructions of the pipeline on the boards; --check compares with MEMORY.md
   cross      build the Linux boards for aarch64 and run them under qemu-user";
 
 fn main() -> ExitCode {
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["check"] => check::run(),
         ["firmware"] => firmware::run(),
+        ["boards"] => boards::run(),
         ["size"] => size::print(),
         ["size", "--check"] => size::check(),
         ["cross"] => cross::run(),

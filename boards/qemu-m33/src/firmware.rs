@@ -10,7 +10,7 @@ use fixed_memory::{Ended, Machine, run};
 const TICK: u32 = 50;
 
 /// Frames that are processed unless the first argument is another number.
-const FRAMES: u64 = 150;
+const FRAMES: u64 = 200;
 
 #[entry]
 fn main() -> ! {

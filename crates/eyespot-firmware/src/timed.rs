@@ -48,6 +48,8 @@ impl<T, C: Clock> Timed<T, C> {
         Self { inner, clock, meter }
     }
 
+    /// Not inlined, so that the stack of a stage is free again for the next one.
+    #[inline(never)]
     fn run<'a, R>(&'a mut self, work: impl FnOnce(&'a mut T) -> R) -> R {
         let start = self.clock.now();
         let result = work(&mut self.inner);

@@ -46,9 +46,8 @@ impl Board {
             .current_dir(workspace())
             .output()
             .map_err(|error| Error::Io { what: "cargo metadata".to_owned(), error })?;
-        let metadata: Value = serde_json::from_slice(&output.stdout).map_err(|_| Error::Metadata {
-            package: String::from_utf8_lossy(&output.stderr).into_owned(),
-        })?;
+        let metadata: Value = serde_json::from_slice(&output.stdout)
+            .map_err(|_| Error::Metadata { package: String::from_utf8_lossy(&output.stderr).into_owned() })?;
         let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
         let mut boards: Vec<Self> = packages
             .iter()
@@ -65,10 +64,7 @@ impl Board {
     /// As [`all`](Self::all).
     pub fn in_folder(folder: &Path) -> Result<Self> {
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Self::all()?
-            .into_iter()
-            .find(|board| board.package == name)
-            .ok_or(Error::Metadata { package: name })
+        Self::all()?.into_iter().find(|board| board.package == name).ok_or(Error::Metadata { package: name })
     }
 
     fn from_package(package: &Value) -> Result<Self> {

@@ -69,7 +69,10 @@ impl std::fmt::Display for Error {
                  `machine` for QEMU or `chip` for probe-rs"
             ),
             Self::NeedsHardware { package } => {
-                write!(f, "{package} is hardware and has no emulator: run `cargo run -p {package}` with a probe")
+                write!(
+                    f,
+                    "{package} is hardware and has no emulator: run `cargo run -p {package}` with a probe"
+                )
             }
             Self::NoLog { reason } => write!(f, "the firmware's log can't be decoded: {reason}"),
             Self::Emulator { said } => write!(f, "the emulator gave up: {said}"),

@@ -38,11 +38,7 @@ impl Log {
     ///
     /// # Errors
     /// Those of `read`. Bytes that are no log messages are skipped and reported as a line.
-    pub fn decode(
-        &self,
-        mut read: impl std::io::Read,
-        mut line: impl FnMut(&Line),
-    ) -> std::io::Result<()> {
+    pub fn decode(&self, mut read: impl std::io::Read, mut line: impl FnMut(&Line)) -> std::io::Result<()> {
         let mut decoder = self.0.new_stream_decoder();
         let mut buffer = [0; 4096];
         loop {
@@ -59,7 +55,10 @@ impl Log {
                     }),
                     Err(DecodeError::UnexpectedEof) => break,
                     Err(DecodeError::Malformed) => {
-                        line(&Line { level: "WARN".to_owned(), text: "a log message was damaged".to_owned() });
+                        line(&Line {
+                            level: "WARN".to_owned(),
+                            text: "a log message was damaged".to_owned(),
+                        });
                         if !self.0.encoding().can_recover() {
                             return Ok(());
                         }

@@ -17,8 +17,8 @@ pub(crate) fn run(
     mut line: impl FnMut(&Line),
 ) -> Result<u8> {
     let io = |error| Error::Io { what: PROGRAM.to_owned(), error };
-    let elf = std::fs::read(firmware)
-        .map_err(|error| Error::Io { what: firmware.display().to_string(), error })?;
+    let elf =
+        std::fs::read(firmware).map_err(|error| Error::Io { what: firmware.display().to_string(), error })?;
     let log = Log::new(&elf)?;
     let mut semihosting = "enable=on,target=native,arg=firmware".to_owned();
     for argument in arguments {

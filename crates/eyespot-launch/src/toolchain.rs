@@ -56,10 +56,10 @@ impl Toolchain {
     fn installed(target: &str) -> Option<Self> {
         let listed = output("rustup", &["target", "list", "--installed"])?;
         let cargo = std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from);
-        listed.lines().any(|line| line.trim() == target).then(|| Self {
-            target_dir: target_root(),
-            ..Self::new(target, cargo, Vec::new(), "")
-        })
+        listed
+            .lines()
+            .any(|line| line.trim() == target)
+            .then(|| Self { target_dir: target_root(), ..Self::new(target, cargo, Vec::new(), "") })
     }
 
     fn with_sources(target: &str) -> Option<Self> {
@@ -68,11 +68,14 @@ impl Toolchain {
         if !Path::new(SYSTEM_CARGO).exists() || !core.exists() {
             return None;
         }
-        let options = vec!["-Zbuild-std=core".to_owned()];
-        let mut toolchain = Self::new(target, SYSTEM_CARGO.into(), options, "system");
-        // `-Z` options need nightly, or this; the library sources always fit their compiler.
+        let mut toolchain = Self::new(target, SYSTEM_CARGO.into(), Vec::new(), "system");
+        // Building `core` is an option of nightly, or of this; the sources always fit their compiler.
         toolchain.set("RUSTC_BOOTSTRAP", "1");
+        toolchain.set("CARGO_UNSTABLE_BUILD_STD", "core");
         toolchain.set("RUSTC", SYSTEM_RUSTC);
+        // Else `cargo clippy` would find the one of rustup.
+        let path = std::env::var("PATH").unwrap_or_default();
+        toolchain.set("PATH", &format!("/usr/bin:{path}"));
         // Distributions leave the bare-metal linker out.
         if let Some(linker) = linker() {
             let name = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace(['-', '.'], "_"));

@@ -2,7 +2,7 @@
 
 use core::convert::Infallible;
 
-use eyespot_core::{Detection, ErrorType, Record, Sink};
+use eyespot_core::{Detection, Error as _, ErrorType, Record, Sink};
 
 use eyespot_firmware::Clock;
 
@@ -68,7 +68,7 @@ pub fn run<C: Clock, K: Sink>(clock: &C, machine: &Machine, frames: u64, sink: K
     let mut pipeline = match pipeline(clock, (Log, sink)) {
         Ok(pipeline) => pipeline,
         Err(error) => {
-            defmt::error!("the pipeline can't be built: {}", defmt::Debug2Format(&error));
+            defmt::error!("the pipeline can't be built: {}", error);
             return Ended::Badly;
         }
     };
@@ -78,7 +78,8 @@ pub fn run<C: Clock, K: Sink>(clock: &C, machine: &Machine, frames: u64, sink: K
             Ok(Some(frame)) => frame,
             Ok(None) => break,
             Err(error) => {
-                defmt::error!("{}", defmt::Display2Format(&error));
+                // No text: formatting it by `core::fmt` would take 30 KiB of flash.
+                defmt::error!("a frame failed: {}", error.kind());
                 return Ended::Badly;
             }
         };
@@ -96,17 +97,31 @@ pub fn run<C: Clock, K: Sink>(clock: &C, machine: &Machine, frames: u64, sink: K
         let [source, predictor, camera_motion, tracker, sink] = took;
         defmt::debug!(
             "{=str}: render {}, motion {}, camera motion {}, tracker {}, sinks {}",
-            machine.unit, source, predictor, camera_motion, tracker, sink
+            machine.unit,
+            source,
+            predictor,
+            camera_motion,
+            tracker,
+            sink
         );
     }
     defmt::info!(
         "{} of {} objects found, {} of {} boxes right, {} identity switches",
-        judge.found, judge.there, judge.right, judge.boxes, judge.switches
+        judge.found,
+        judge.there,
+        judge.right,
+        judge.boxes,
+        judge.switches
     );
     let [source, predictor, camera_motion, tracker, sink] = sums.map(|sum| sum / frames.max(1));
     defmt::debug!(
         "mean {=str}: render {}, motion {}, camera motion {}, tracker {}, sinks {}",
-        machine.unit, source, predictor, camera_motion, tracker, sink
+        machine.unit,
+        source,
+        predictor,
+        camera_motion,
+        tracker,
+        sink
     );
     let (used, size) = (machine.stack)();
     defmt::debug!("bytes: pipeline {}, stack {} of {}", RAM, used, size);

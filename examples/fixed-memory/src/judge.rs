@@ -31,7 +31,8 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// Takes the results of a frame.
+    /// Takes the results of a frame. Not inlined, so that its stack is not part of the caller's.
+    #[inline(never)]
     pub fn judge(&mut self, scene: &Scene, frame: u64, results: &PredictionsRef<'_>) {
         if frame < WARM_UP {
             return;
@@ -39,7 +40,8 @@ impl Judge {
         let wanted = |truth: &Truth| truth.visibility >= 0.5 && truth.bbox.area() >= LEAST_AREA;
         for truth in scene.truth(frame).filter(wanted) {
             self.there += 1;
-            let overlaps = results.detections().iter().map(|found| (found.bbox.iou(&truth.bbox), found.track));
+            let overlaps =
+                results.detections().iter().map(|found| (found.bbox.iou(&truth.bbox), found.track));
             let best = overlaps.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|best| best.0 >= OVERLAP);
             let Some((_, track)) = best else { continue };
             self.found += 1;

@@ -32,7 +32,7 @@ impl Sink for Lines {
         print!("frame {}:", record.info.index);
         for found in record.predictions.detections() {
             let [x1, y1, x2, y2] = found.bbox.xyxy().map(|side| side as i32);
-            let track = found.track.map_or(0, |track| track.get());
+            let track = found.track.map_or(0, eyespot_core::TrackId::get);
             print!(" #{track} {x1},{y1}..{x2},{y2}");
         }
         println!();
@@ -41,7 +41,7 @@ impl Sink for Lines {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let frames = std::env::args().nth(1).map_or(Ok(150), |frames| frames.parse::<u64>())?;
+    let frames = std::env::args().nth(1).map_or(Ok(200), |frames| frames.parse::<u64>())?;
     let mut pipeline =
         fixed_memory::pipeline(&Micros(Instant::now()), Lines).map_err(|error| format!("{error:?}"))?;
     let (mut judge, mut sums) = (Judge::default(), [0u64; 4]);
@@ -53,9 +53,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         sums.iter_mut().zip(took).for_each(|(sum, took)| *sum += u64::from(took));
     }
     let Judge { there, found, boxes, right, switches, .. } = judge;
-    println!("{found} of {there} objects found, {right} of {boxes} boxes right, {switches} identity switches");
+    println!(
+        "{found} of {there} objects found, {right} of {boxes} boxes right, {switches} identity switches"
+    );
     let [source, predictor, camera_motion, tracker] = sums.map(|sum| sum / frames.max(1));
-    eprintln!("microseconds: render {source}, motion {predictor}, camera motion {camera_motion}, tracker {tracker}");
+    eprintln!(
+        "microseconds: render {source}, motion {predictor}, camera motion {camera_motion}, tracker {tracker}"
+    );
     eprintln!("{RAM} bytes of static memory");
     Ok(())
 }

@@ -1,0 +1,85 @@
+//! The firmware boards: built, linted, run in QEMU, and compared with what the same pipeline sees on a computer.
+
+use eyespot_launch::{Board, Line, PROFILE, Runner, Toolchain, build, execute};
+
+use crate::run::{Result, root, run as command};
+
+/// What every board logs at the level `INFO`, and what the pipeline prints on a computer.
+const EXPECTED: &str = "examples/fixed-memory/expected.txt";
+
+/// Ends that are provoked by an argument: its exit code and what the log must say.
+const ENDS: [(&str, u8, &str); 3] = [
+    ("panic", 101, "index out of bounds: the len is 3 but the index is 5"),
+    ("fault", 102, "hard fault at 0x"),
+    ("overflow", 102, "stack overflow"),
+];
+
+pub(crate) fn run() -> Result {
+    let mut failures = Vec::new();
+    for board in boards()? {
+        eprintln!("board {} ({})", board.package, board.target);
+        if let Err(message) = check(&board) {
+            failures.push(format!("{}: {message}", board.package));
+        }
+    }
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
+}
+
+/// All firmware boards; it is an error if there is none.
+pub(crate) fn boards() -> Result<Vec<Board>> {
+    let boards = Board::all().map_err(|error| error.to_string())?;
+    if boards.is_empty() { Err("the workspace has no firmware boards".to_owned()) } else { Ok(boards) }
+}
+
+fn check(board: &Board) -> Result {
+    let toolchain = Toolchain::find(&board.target).map_err(|error| error.to_string())?;
+    let mut clippy = toolchain.cargo("clippy");
+    clippy.args(["--quiet", "--profile", PROFILE, "-p", &board.package, "--", "-D", "warnings"]);
+    command(&mut clippy)?;
+    let firmware = build(board).map_err(|error| error.to_string())?;
+    if !matches!(board.runner, Runner::Qemu { .. }) {
+        return Ok(());
+    }
+    let run = |arguments: &[&str]| {
+        let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
+        let mut lines = Vec::new();
+        execute(board, &firmware, &arguments, |line| lines.push(line.clone()))
+            .map(|code| (code, lines))
+            .map_err(|error| error.to_string())
+    };
+    compare(run(&[])?)?;
+    for (how, code, says) in ENDS {
+        let (found, lines) = run(&[how])?;
+        if found != code || !lines.iter().any(|line| line.level == "ERROR" && line.text.contains(says)) {
+            let said: String = lines.iter().map(|line| format!("\n  {line}")).collect();
+            return Err(format!(
+                "`{how}` must end with {code} and say `{says}`, but ended with {found}:{said}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn compare((code, lines): (u8, Vec<Line>)) -> Result {
+    let path = root().join(EXPECTED);
+    let expected = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let seen: Vec<&str> =
+        lines.iter().filter(|line| line.level != "DEBUG").map(|line| line.text.as_str()).collect();
+    for (number, expected) in expected.lines().enumerate() {
+        match seen.get(number) {
+            Some(&line) if line == expected => {}
+            other => {
+                let found = other.unwrap_or(&"nothing");
+                return Err(format!(
+                    "line {} of {EXPECTED} is `{expected}`, but the board logged `{found}`",
+                    number + 1
+                ));
+            }
+        }
+    }
+    match seen.get(expected.lines().count()) {
+        Some(line) => Err(format!("the board logged more than {EXPECTED}: `{line}`")),
+        None if code != 0 => Err(format!("the firmware ended with exit code {code}")),
+        None => Ok(()),
+    }
+}

@@ -1,18 +1,19 @@
 //! Results in NOR flash until they can be sent.
 
+mod journal;
+
 use core::ops::Range;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 
 use embedded_io::Write;
-use embedded_storage::nor_flash::{
-    ErrorType as FlashErrorType, MultiwriteNorFlash, NorFlash, NorFlashError, ReadNorFlash,
-};
-use embedded_storage_async::nor_flash as asynchronous;
+use embedded_storage::nor_flash::{MultiwriteNorFlash, NorFlashError};
 use eyespot_core::{Error, ErrorKind, ErrorType, Record, Sink};
 use eyespot_wire::{WireError, WireSink};
 use sequential_storage::cache::{Cache, Uncached};
-use sequential_storage::queue::{QueueConfig, QueueConfigError, QueueStorage};
+use sequential_storage::queue::{QueueConfig, QueueStorage};
+
+use journal::Journaled;
 
 /// What to do with a new frame when the flash is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,6 +41,8 @@ pub enum FlashError<E> {
     Page,
     /// What the flash holds is no queue, or is broken beyond repair.
     Corrupt,
+    /// The range can't be used.
+    Range,
 }
 
 impl<E: NorFlashError> core::fmt::Display for FlashError<E> {
@@ -55,6 +58,9 @@ impl<E: NorFlashError> core::fmt::Display for FlashError<E> {
             Self::Page => {
                 f.write_str("the frame is larger than a page of the flash: send fewer masks and keypoints")
             }
+            Self::Range => f.write_str(
+                "the range must start and end at a page of the flash and have two pages or more, of words of up to 32 bytes",
+            ),
             Self::Corrupt => {
                 f.write_str("the flash holds no queue of frames: erase it with FlashSink::erase")
             }
@@ -69,7 +75,7 @@ impl<E: NorFlashError> Error for FlashError<E> {
         match self {
             Self::Flash(_) => ErrorKind::Device,
             Self::Full | Self::Buffer { .. } | Self::Page => ErrorKind::Capacity,
-            Self::Corrupt => ErrorKind::InvalidInput,
+            Self::Corrupt | Self::Range => ErrorKind::InvalidInput,
         }
     }
 }
@@ -112,7 +118,7 @@ impl<F: NorFlashError, W: embedded_io::Error> Error for ForwardError<F, W> {
 /// The flash must allow to write a word twice (setting more bits to 0), as serial NOR flash does. `B` is a buffer for
 /// one frame.
 pub struct FlashSink<F: MultiwriteNorFlash, B> {
-    queue: QueueStorage<Blocking<F>, Cache<Uncached, Uncached, Uncached>>,
+    queue: QueueStorage<Journaled<F>, Cache<Uncached, Uncached, Uncached>>,
     buffer: B,
     full: WhenFull,
     sequence: u32,
@@ -128,17 +134,23 @@ impl<F: MultiwriteNorFlash, B> core::fmt::Debug for FlashSink<F, B> {
 }
 
 impl<F: MultiwriteNorFlash, B: AsMut<[u8]>> FlashSink<F, B> {
-    /// A sink in a range of whole pages of the flash, erased or with the frames of an earlier run.
+    /// A sink in a range of whole pages of the flash, erased or with the frames of an earlier run. The first page is
+    /// for bookkeeping.
     ///
     /// # Errors
-    /// The range does not start and end at a page, or its pages or words have a size that can't be used.
-    pub fn new(flash: F, range: Range<u32>, buffer: B, full: WhenFull) -> Result<Self, QueueConfigError> {
-        if range.start > range.end {
-            return Err(QueueConfigError::RangeTooSmall);
-        }
-        let config = QueueConfig::try_new(range)?;
-        let queue = QueueStorage::new(Blocking(flash), config, Cache::new_uncached());
-        Ok(Self { queue, buffer, full, sequence: 0 })
+    /// [`FlashError::Range`] where the range does not start and end at a page or has fewer than two;
+    /// [`FlashError::Flash`] where the flash fails.
+    pub fn new(flash: F, range: Range<u32>, buffer: B, full: WhenFull) -> Result<Self, FlashError<F::Error>> {
+        let page = F::ERASE_SIZE as u32;
+        let pages = range
+            .start
+            .checked_add(page)
+            .map(|first| first..range.end)
+            .filter(|pages| pages.start < pages.end);
+        let pages = pages.ok_or(FlashError::Range)?;
+        let config = QueueConfig::try_new(pages).map_err(|_| FlashError::Range)?;
+        let flash = Journaled::open(flash, range).map_err(FlashError::Flash)?;
+        Ok(Self { queue: QueueStorage::new(flash, config, Cache::new_uncached()), buffer, full, sequence: 0 })
     }
 
     /// Sends the stored frames, oldest first, each flushed before it is marked as sent. Returns how many.
@@ -169,7 +181,7 @@ impl<F: MultiwriteNorFlash, B: AsMut<[u8]>> FlashSink<F, B> {
 
     /// Gives the flash back.
     pub fn into_flash(self) -> F {
-        self.queue.destroy().0.0
+        self.queue.destroy().0.into_flash()
     }
 }
 
@@ -213,33 +225,3 @@ fn now<T>(future: impl Future<Output = T>) -> T {
         core::hint::spin_loop();
     }
 }
-
-/// A blocking flash for an asynchronous queue.
-struct Blocking<F>(F);
-
-impl<F: FlashErrorType> FlashErrorType for Blocking<F> {
-    type Error = F::Error;
-}
-
-impl<F: ReadNorFlash> asynchronous::ReadNorFlash for Blocking<F> {
-    const READ_SIZE: usize = F::READ_SIZE;
-    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), F::Error> {
-        self.0.read(offset, bytes)
-    }
-    fn capacity(&self) -> usize {
-        self.0.capacity()
-    }
-}
-
-impl<F: NorFlash> asynchronous::NorFlash for Blocking<F> {
-    const WRITE_SIZE: usize = F::WRITE_SIZE;
-    const ERASE_SIZE: usize = F::ERASE_SIZE;
-    async fn erase(&mut self, from: u32, to: u32) -> Result<(), F::Error> {
-        self.0.erase(from, to)
-    }
-    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), F::Error> {
-        self.0.write(offset, bytes)
-    }
-}
-
-impl<F: MultiwriteNorFlash> asynchronous::MultiwriteNorFlash for Blocking<F> {}

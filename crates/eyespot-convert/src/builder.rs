@@ -24,9 +24,17 @@ pub(crate) fn image_sizes(shape: &[usize]) -> [usize; 3] {
 
 /// The axes of a copy between two views of one shape; the innermost last. `None` where there are more than five.
 fn axes(from: &View, to: &View) -> Option<[Axis; 5]> {
+    let mut sides: Vec<(usize, usize, usize)> = from
+        .shape
+        .iter()
+        .zip(from.strides.iter().zip(&to.strides))
+        .filter(|(size, _)| **size != 1)
+        .map(|(&size, (&from, &to))| (to, from, size))
+        .collect();
+    // In the order of the output's memory, so that runs are found.
+    sides.sort_unstable_by(|a, b| b.cmp(a));
     let mut merged: Vec<Axis> = Vec::new();
-    let sides = from.shape.iter().zip(from.strides.iter().zip(&to.strides)).filter(|(size, _)| **size != 1);
-    for (&size, (&from, &to)) in sides {
+    for (to, from, size) in sides {
         let (count, from, to) =
             (u32::try_from(size).ok()?, u32::try_from(from).ok()?, u32::try_from(to).ok()?);
         match merged.last_mut() {

@@ -7,6 +7,8 @@ mod fuse;
 mod ir;
 mod onnx;
 mod plan;
+mod quantize;
+mod sample;
 mod tflite;
 mod view;
 mod write;
@@ -16,6 +18,7 @@ use eyespot_nn::Model;
 pub use error::ConvertError;
 pub use eyespot_nn::graph::{ColorOrder, ImageFit, ImageInput, Task};
 pub use ir::Graph;
+pub use sample::sample;
 
 /// A converted model.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,6 +6,7 @@ extern crate std;
 
 mod candidates;
 mod error;
+pub mod fastestdet;
 mod merge;
 mod nms;
 mod options;

@@ -112,7 +112,8 @@ pub enum ImageFit {
     Center,
 }
 
-/// How an image becomes the network's input: value = level (0 to 255) * scale + offset, each channel with its own.
+/// How an image becomes the network's input: value = (level - mean) / std, each channel with its own. Levels go from 0
+/// to 255.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ImageInput {
     /// Order of the channels.
@@ -121,10 +122,10 @@ pub struct ImageInput {
     pub fit: ImageFit,
     /// Level of the padding.
     pub pad: u8,
-    /// Factor per channel.
-    pub scale: [f32; 3],
-    /// Added per channel.
-    pub offset: [f32; 3],
+    /// The level that becomes 0, per channel.
+    pub mean: [f32; 3],
+    /// Levels per step of 1, per channel.
+    pub std: [f32; 3],
 }
 
 /// What the outputs mean.
@@ -135,7 +136,10 @@ pub enum Task {
     /// A score per class for the whole image, `0..=1`.
     Classify,
     /// The head of FastestDet: objectness, box and class scores per cell, as one output or as three.
-    FastestDet,
+    FastestDet {
+        /// Width and height of the input that the model was trained with.
+        trained: [u16; 2],
+    },
 }
 
 /// The head of the description.

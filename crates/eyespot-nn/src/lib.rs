@@ -11,12 +11,14 @@ pub mod graph;
 mod kernels;
 mod model;
 mod network;
+mod predictor;
 
 pub use check::scratch_bytes;
 pub use error::{ArenaError, LayerName, LoadError};
 pub use format::{VERSION, arena_bytes, arena_words, crc32};
 pub use model::{Layer, Model};
 pub use network::{Network, Values, ValuesMut};
+pub use predictor::{NnError, NnPredictor, NnStorage};
 
 /// `value * multiplier / 2^31 * 2^shift` with TensorFlow Lite's rounding: what quantised layers do with their sums.
 #[must_use]

@@ -4,5 +4,5 @@ mod flatbuffer;
 mod ops;
 mod reader;
 
-pub(crate) use ops::{apply, binary_numbers, fold_zero, mean_rescale, table};
+pub(crate) use ops::{apply, binary_numbers, fold_zero, table};
 pub(crate) use reader::{half, read};

@@ -600,7 +600,7 @@ fn mean(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
 }
 
 /// The factor from a sum of `count` values to their mean; the division goes into the multiplier.
-pub(crate) fn mean_rescale(from: Quant, to: Quant, count: u32) -> eyespot_nn::graph::Rescale {
+fn mean_rescale(from: Quant, to: Quant, count: u32) -> eyespot_nn::graph::Rescale {
     let (multiplier, shift) = multiplier(f64::from(from.scale) / f64::from(to.scale));
     let bits = (31 - count.leading_zeros() as i32).min(31 + i32::from(shift)).clamp(0, 31);
     let divided = (i64::from(multiplier) << bits) / i64::from(count.max(1));

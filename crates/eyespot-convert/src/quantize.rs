@@ -1,0 +1,365 @@
+//! Post-training quantisation: a floating-point graph and samples of its input become an int8 graph.
+//!
+//! The scheme is TensorFlow Lite's (arXiv:1712.05877 and its int8 specification): weights symmetric per output channel,
+//! activations with one scale and zero point per tensor, biases of 32 bits.
+
+use eyespot_nn::graph::{Activation, BinaryNumbers, Element, PoolNumbers, PoolQuant, SoftmaxNumbers};
+use eyespot_nn::{Model, Network};
+
+use crate::ConvertError;
+use crate::fixed::{multiplier, softmax};
+use crate::ir::{Conv, ConvData, CopyOp, Graph, Id, Node, Op, Pool, Quant};
+use crate::tflite::{apply, binary_numbers, fold_zero, table};
+
+/// Scale and zero point of what lies in 0 to 1.
+const UNIT: Quant = Quant { scale: 1.0 / 256.0, zero: -128 };
+
+/// The values that a tensor had.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Range {
+    low: f32,
+    high: f32,
+}
+
+impl Range {
+    const EMPTY: Self = Self { low: 0.0, high: 0.0 };
+
+    fn include(&mut self, other: Self) {
+        self.low = self.low.min(other.low);
+        self.high = self.high.max(other.high);
+    }
+
+    fn of(values: impl Iterator<Item = f32>) -> Self {
+        let mut range = Self::EMPTY;
+        for value in values.filter(|value| value.is_finite()) {
+            range.include(Self { low: value, high: value });
+        }
+        range
+    }
+
+    /// Both ends and zero are representable.
+    fn quant(self) -> Quant {
+        let scale = ((self.high - self.low) / 255.0).max(1e-9);
+        let zero = (-128.0 - self.low / scale).round().clamp(-128.0, 127.0) as i8;
+        Quant { scale, zero }
+    }
+}
+
+impl Graph {
+    /// Quantises a floating-point graph with one input. Each sample is an input as the network takes it: height, width
+    /// and channels, the channels of a pixel together. A few dozen typical ones are enough.
+    ///
+    /// Outputs are quantised too, with a scale and zero point each. Where an output is a concatenation of results, its
+    /// parts become outputs of their own, so that each has the range that it needs.
+    ///
+    /// # Errors
+    /// [`ConvertError::Calibration`] where there is no sample or one has a wrong length or a non-finite number;
+    /// [`ConvertError::Layer`] where the graph is quantised already or has an operator that can't be.
+    pub fn quantized(&self, samples: impl IntoIterator<Item = Vec<f32>>) -> Result<Self, ConvertError> {
+        let mut graph = self.clone();
+        graph.take_outputs_apart();
+        graph.unfuse();
+        let ranges = observe(&graph, samples)?;
+        let quants = choose(&graph, &ranges);
+        rewrite(&graph, &quants)
+    }
+
+    /// An output that is a concatenation along the channels becomes several.
+    fn take_outputs_apart(&mut self) {
+        let mut outputs = Vec::new();
+        for &output in &self.outputs {
+            let root = self.root(output);
+            let read = self.nodes.iter().any(|node| node.op.inputs().iter().any(|&id| self.root(id) == root));
+            let writers: Vec<&Op> =
+                self.nodes.iter().map(|node| &node.op).filter(|op| self.root(op.output()) == root).collect();
+            let mut parts: Vec<(usize, Id)> = writers
+                .iter()
+                .filter_map(|op| match op {
+                    Op::Copy(copy) if is_whole(copy, self.tensors[copy.input].shape.len()) => {
+                        Some((copy.to, copy.input))
+                    }
+                    _ => None,
+                })
+                .collect();
+            if !read && parts.len() == writers.len() && parts.len() > 1 {
+                parts.sort_unstable();
+                outputs.extend(parts.into_iter().map(|(_, id)| id));
+            } else {
+                outputs.push(output);
+            }
+        }
+        self.outputs = outputs;
+        self.drop_dead();
+    }
+
+    /// Activations that are no clamps become operators of their own: tables.
+    fn unfuse(&mut self) {
+        let clamps = |activation: &Activation| matches!(activation, Activation::None | Activation::Clamp(..));
+        let mut nodes = Vec::new();
+        for mut node in std::mem::take(&mut self.nodes) {
+            let fused = match &mut node.op {
+                Op::Conv(Conv { data: ConvData::F32 { activation, .. }, output, .. })
+                | Op::Pool(Pool { numbers: PoolNumbers::F32(activation), output, .. })
+                | Op::Binary { numbers: BinaryNumbers::F32(activation), output, .. }
+                    if !clamps(activation) =>
+                {
+                    Some((std::mem::replace(activation, Activation::None), output))
+                }
+                _ => None,
+            };
+            let Some((activation, output)) = fused else {
+                nodes.push(node);
+                continue;
+            };
+            let tensor = self.tensors[*output].clone();
+            let after = std::mem::replace(output, self.tensors.len());
+            let input = *output;
+            self.tensors.push(tensor);
+            let name = node.name.clone();
+            nodes.push(node);
+            nodes.push(Node { name, op: Op::Activate { input, output: after, activation } });
+        }
+        self.nodes = nodes;
+    }
+}
+
+/// The copy reads all of its input, in order.
+fn is_whole(copy: &CopyOp, len: usize) -> bool {
+    let mut expected = 1;
+    let dense = copy.axes.iter().rev().filter(|axis| axis.count != 1).all(|axis| {
+        let fits = axis.from as usize == expected;
+        expected *= axis.count as usize;
+        fits
+    });
+    dense && copy.from == 0 && expected == len
+}
+
+/// Runs the graph on every sample and notes the range of every tensor.
+fn observe(graph: &Graph, samples: impl IntoIterator<Item = Vec<f32>>) -> Result<Vec<Range>, ConvertError> {
+    let &[input] = graph.inputs.as_slice() else {
+        return Err(ConvertError::Calibration("the network has more than one input".to_owned()));
+    };
+    let converted = graph.build_with(false)?;
+    let model = Model::load(&converted.bytes).map_err(ConvertError::Load)?;
+    let arena = vec![0u64; model.arena_words()];
+    let mut network = Network::new(model, arena)
+        .map_err(|error| ConvertError::Calibration(format!("the arena does not fit: {error}")))?;
+    let mut ranges = vec![Range::EMPTY; graph.tensors.len()];
+    let mut count = 0;
+    for sample in samples {
+        let to = network.input_mut(0).f32();
+        let to =
+            to.ok_or_else(|| ConvertError::Calibration("the network is quantised already".to_owned()))?;
+        if to.len() != sample.len() || !sample.iter().all(|value| value.is_finite()) {
+            return Err(ConvertError::Calibration(format!(
+                "a sample has {} values, or one that is not finite; the input has {}",
+                sample.len(),
+                to.len()
+            )));
+        }
+        to.copy_from_slice(&sample);
+        ranges[graph.root(input)].include(Range::of(sample.iter().copied()));
+        let mut nodes = graph.nodes.iter();
+        network.run_with(|_, bytes| {
+            if let Some(node) = nodes.next() {
+                let values = bytes.as_chunks::<4>().0.iter().map(|&value| f32::from_le_bytes(value));
+                ranges[graph.root(node.op.output())].include(Range::of(values));
+            }
+        });
+        count += 1;
+    }
+    if count == 0 {
+        return Err(ConvertError::Calibration("there is no sample".to_owned()));
+    }
+    Ok(ranges)
+}
+
+/// Tensors that must have one quantisation, by a representative.
+struct Groups(Vec<Id>);
+
+impl Groups {
+    fn find(&self, mut id: Id) -> Id {
+        while self.0[id] != id {
+            id = self.0[id];
+        }
+        id
+    }
+
+    fn join(&mut self, a: Id, b: Id) {
+        let (a, b) = (self.find(a), self.find(b));
+        self.0[a] = b;
+    }
+}
+
+/// A quantisation for every tensor.
+fn choose(graph: &Graph, ranges: &[Range]) -> Vec<Quant> {
+    let mut groups = Groups((0..graph.tensors.len()).collect());
+    // Results of concatenations, shuffles and paddings.
+    let mut gathered = vec![false; graph.tensors.len()];
+    for node in &graph.nodes {
+        if matches!(node.op, Op::Copy(_) | Op::Fill { .. }) {
+            gathered[graph.root(node.op.output())] = true;
+        }
+    }
+    for node in &graph.nodes {
+        match &node.op {
+            // What was computed for a concatenation takes its scale at no cost. What comes from another one has a
+            // scale already and is mapped by a table.
+            Op::Copy(copy) if !gathered[graph.root(copy.input)] => {
+                groups.join(graph.root(copy.input), graph.root(copy.output));
+            }
+            Op::Pool(Pool { input, output, .. }) | Op::Resize { input, output, .. } => {
+                groups.join(graph.root(*input), graph.root(*output));
+            }
+            _ => {}
+        }
+    }
+    let mut joined = vec![Range::EMPTY; graph.tensors.len()];
+    for (id, range) in ranges.iter().enumerate() {
+        joined[groups.find(graph.root(id))].include(*range);
+    }
+    let mut fixed = vec![None; graph.tensors.len()];
+    for node in &graph.nodes {
+        let unit = match node.op {
+            Op::Softmax { output, .. } | Op::Activate { output, activation: Activation::Sigmoid, .. } => {
+                Some(graph.root(output))
+            }
+            _ => None,
+        };
+        // Only where nothing else shares the scale.
+        if let Some(id) = unit
+            && (0..graph.tensors.len())
+                .filter(|&other| groups.find(graph.root(other)) == groups.find(id))
+                .count()
+                == 1
+        {
+            fixed[groups.find(id)] = Some(UNIT);
+        }
+    }
+    (0..graph.tensors.len())
+        .map(|id| {
+            let group = groups.find(graph.root(id));
+            fixed[group].unwrap_or_else(|| joined[group].quant())
+        })
+        .collect()
+}
+
+/// The same graph in int8.
+fn rewrite(graph: &Graph, quants: &[Quant]) -> Result<Graph, ConvertError> {
+    let mut result = graph.clone();
+    for (tensor, quant) in result.tensors.iter_mut().zip(quants) {
+        if tensor.element == Element::I8 {
+            return Err(ConvertError::layer(&tensor.name, "the model is quantised already"));
+        }
+        (tensor.element, tensor.quant) = (Element::I8, Some(*quant));
+    }
+    for node in &mut result.nodes {
+        node.op = quantize_op(&node.name, &node.op, quants)?;
+    }
+    Ok(result)
+}
+
+/// An activation that is a clamp, in steps of the output.
+fn clamp(name: &str, activation: Activation, quant: Quant) -> Result<[i8; 2], ConvertError> {
+    let steps =
+        |value: f32| (f32::from(quant.zero) + (value / quant.scale).round()).clamp(-128.0, 127.0) as i8;
+    match activation {
+        Activation::None => Ok([-128, 127]),
+        Activation::Clamp(low, high) => Ok([steps(low), steps(high)]),
+        _ => Err(ConvertError::layer(name, "its activation can't be quantised")),
+    }
+}
+
+fn quantize_op(name: &str, op: &Op, quants: &[Quant]) -> Result<Op, ConvertError> {
+    let unsupported = || ConvertError::layer(name, "its operator can't be quantised");
+    Ok(match op {
+        Op::Conv(conv) => {
+            let ConvData::F32 { weights, bias, activation } = &conv.data else { return Err(unsupported()) };
+            let (from, to) = (quants[conv.input], quants[conv.output]);
+            let data = conv_data(conv.depthwise, weights, bias, from, to, clamp(name, *activation, to)?);
+            Op::Conv(Conv { data, ..conv.clone() })
+        }
+        Op::Pool(pool) => {
+            let PoolNumbers::F32(activation) = pool.numbers else { return Err(unsupported()) };
+            let quant = quants[pool.output];
+            let clamp = clamp(name, activation, quant)?;
+            let numbers = PoolNumbers::I8(PoolQuant { zero: quant.zero, clamp, half_up: false });
+            Op::Pool(Pool { numbers, ..pool.clone() })
+        }
+        Op::Binary { kind, a, b, output, numbers: BinaryNumbers::F32(activation) } => {
+            let (x, y, z) = (quants[*a], quants[*b], quants[*output]);
+            let numbers = binary_numbers(*kind, x, y, z, clamp(name, *activation, z)?);
+            Op::Binary { kind: *kind, a: *a, b: *b, output: *output, numbers }
+        }
+        Op::Activate { input, output, activation } => {
+            let table = table(quants[*input], quants[*output], |x| apply(*activation, x));
+            Op::Table { input: *input, output: *output, table }
+        }
+        Op::Softmax { input, output, .. } => {
+            if quants[*output] != UNIT {
+                return Err(ConvertError::layer(name, "the result of its softmax goes into a concatenation"));
+            }
+            let (multiplier, shift, diff_min) = softmax(1.0, quants[*input].scale);
+            let numbers = SoftmaxNumbers::I8 { multiplier, shift, diff_min };
+            Op::Softmax { input: *input, output: *output, numbers }
+        }
+        Op::Copy(copy) => {
+            let (from, to) = (quants[copy.input], quants[copy.output]);
+            let table = (from != to).then(|| table(from, to, |x| x));
+            Op::Copy(CopyOp { table, ..copy.clone() })
+        }
+        Op::Constant { output, data } => {
+            let quant = quants[*output];
+            let data = data
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|&value| (f32::from_le_bytes(value) / quant.scale).round() + f32::from(quant.zero))
+                .map(|steps| steps.clamp(-128.0, 127.0) as i8 as u8)
+                .collect();
+            Op::Constant { output: *output, data }
+        }
+        Op::Fill { .. } | Op::Resize { .. } => op.clone(),
+        _ => return Err(unsupported()),
+    })
+}
+
+fn conv_data(
+    depthwise: bool,
+    weights: &[f32],
+    bias: &[f32],
+    from: Quant,
+    to: Quant,
+    clamp: [i8; 2],
+) -> ConvData {
+    let channels = bias.len();
+    let count = weights.len() / channels.max(1);
+    let channel_of = |at: usize| if depthwise { at % channels } else { at / count };
+    let mut largest = vec![0f32; channels];
+    for (at, weight) in weights.iter().enumerate() {
+        let largest = &mut largest[channel_of(at)];
+        *largest = largest.max(weight.abs());
+    }
+    // A channel without weights takes any scale; one that is tiny beside its bias must not overflow 32 bits.
+    let scales: Vec<f32> = largest
+        .iter()
+        .zip(bias)
+        .map(|(largest, bias)| (largest / 127.0).max(bias.abs() / from.scale / 1e9).max(1e-12))
+        .collect();
+    let data: Vec<i8> = weights
+        .iter()
+        .enumerate()
+        .map(|(at, weight)| (weight / scales[channel_of(at)]).round().clamp(-127.0, 127.0) as i8)
+        .collect();
+    let biases: Vec<i64> = bias
+        .iter()
+        .zip(&scales)
+        .map(|(bias, scale)| (f64::from(*bias) / (f64::from(from.scale) * f64::from(*scale))).round() as i64)
+        .collect();
+    let (multipliers, shifts) = scales
+        .iter()
+        .map(|scale| multiplier(f64::from(from.scale) * f64::from(*scale) / f64::from(to.scale)))
+        .unzip();
+    let bias = fold_zero(&data, &biases, 0, i64::from(from.zero), depthwise);
+    ConvData::I8 { weights: data, weight_zero: 0, bias, multipliers, shifts, clamp }
+}

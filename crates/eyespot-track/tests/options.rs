@@ -124,6 +124,13 @@ fn every_option_has_an_effect() {
         ("inclusive_pixels", BotSortConfig { inclusive_pixels: true, ..base }),
         ("original_oddities", BotSortConfig { original_oddities: true, ..base }),
     ];
+    // Each has its chapter and its picture.
+    let book =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/tracking.md")).unwrap();
+    for (name, _) in variants {
+        let name = name.split(',').next().unwrap();
+        assert!(book.contains(&format!("(tracking/{name}.svg)")), "docs/tracking.md does not show {name}");
+    }
     let usual = outcome(base);
     assert_eq!(usual, outcome(base), "the scene is the same each time");
     for (name, config) in variants {

@@ -1,4 +1,4 @@
-//! Boxes from a DFRobot HuskyLens over I2C.
+//! Boxes from a DFRobot `HuskyLens` over I2C.
 //!
 //! Source: DFRobot, "HUSKYLENS Protocol", version 0.1.1. Every message is `55 AA 11`, the length of its data, a
 //! command, the data, and the low byte of the sum of all that. Numbers are 16 bits, the low byte first.
@@ -82,7 +82,7 @@ impl<E: embedded_hal::i2c::Error> Error for HuskyLensError<E> {
     }
 }
 
-/// A HuskyLens as a predictor: it looks for itself, whatever the frame shows.
+/// A `HuskyLens` as a predictor: it looks for itself, whatever the frame shows.
 ///
 /// Boxes are scaled from its 320 x 240 pixels to the size of the frame (`frame.info`), so that a second camera beside
 /// it can show them; [`Ticks`](crate::Ticks) gives frames where there is none. The class is the learned ID, 0 for what

@@ -111,9 +111,10 @@ impl<R: Read> Stream<R> {
 
     /// Reads on from another reader, for example after a connection was made again. The rest of a frame from the old
     /// one is dropped; the counters stay.
-    pub fn reconnect<S: Read>(mut self, reader: S) -> Stream<S> {
+    pub fn reconnect(&mut self, reader: R) {
         self.decoder.resync();
-        Stream { reader, decoder: self.decoder, chunk: self.chunk, rest: 0..0 }
+        self.reader = reader;
+        self.rest = 0..0;
     }
 
     /// The reader.

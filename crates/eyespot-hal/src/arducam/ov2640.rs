@@ -1,6 +1,6 @@
 //! The OV2640 sensor: YUYV pictures through its 800 x 600 mode and its scaler.
 //!
-//! Source: OmniVision, "OV2640 Color CMOS UXGA CameraChip Sensor", data sheet, register tables 12 and 13.
+//! Source: OmniVision, "OV2640 Color CMOS UXGA camera sensor", data sheet, device control register list.
 
 use embedded_hal::delay::DelayNs;
 use embedded_hal::i2c::I2c;

@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 
 use crate::appearance::Look;
 use crate::assign::{Edge, NONE, Row, solve};
-use crate::candidate::{Candidate, Extent, Level};
+use crate::candidate::{Candidate, Extent, Level, larger, smaller};
 use crate::storage::{EDGES_PER_TRACK, Memory};
 use crate::track::{Phase, Track};
 
@@ -95,8 +95,8 @@ impl Stage {
         (mut part, mut whole): (f32, f32),
     ) -> f32 {
         if self.height_iou {
-            part *= extent.y2.min(other.y2) - extent.y1.max(other.y1);
-            whole *= extent.y2.max(other.y2) - extent.y1.min(other.y1);
+            part *= smaller(extent.y2, other.y2) - larger(extent.y1, other.y1);
+            whole *= larger(extent.y2, other.y2) - smaller(extent.y1, other.y1);
         }
         let mut similarity = part / whole;
         if self.fuse_score {

@@ -11,6 +11,18 @@ pub(crate) const MAX_COORDINATE: f32 = 1e6;
 /// Sides below this count as this, so that no variance is zero.
 pub(crate) const MIN_SIDE: f32 = 1e-4;
 
+/// The smaller of two numbers: one instruction, where `f32::min` also asks whether they are numbers.
+#[inline]
+pub(crate) const fn smaller(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
+/// The larger of two numbers.
+#[inline]
+pub(crate) const fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
 /// A box with its area, ready for overlaps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Extent {
@@ -34,8 +46,8 @@ impl Extent {
     /// Intersection and union.
     #[inline]
     pub(crate) fn overlap(&self, other: &Self) -> (f32, f32) {
-        let width = (self.x2.min(other.x2) - self.x1.max(other.x1)).max(0.0);
-        let height = (self.y2.min(other.y2) - self.y1.max(other.y1)).max(0.0);
+        let width = larger(smaller(self.x2, other.x2) - larger(self.x1, other.x1), 0.0);
+        let height = larger(smaller(self.y2, other.y2) - larger(self.y1, other.y1), 0.0);
         let intersection = width * height;
         (intersection, self.area + other.area - intersection)
     }

@@ -1,6 +1,6 @@
 //! Gateways over loopback, a pseudo terminal and a pipe.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};

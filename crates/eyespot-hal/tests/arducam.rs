@@ -1,6 +1,6 @@
 //! The camera source against a model of the `ArduChip` and the sensor.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -130,6 +130,7 @@ impl I2c for Bus {
     }
 }
 
+#[allow(clippy::type_complexity)]
 fn camera<'r>(
     config: CameraConfig<'r>,
     bytes: usize,

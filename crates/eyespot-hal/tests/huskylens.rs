@@ -1,6 +1,6 @@
 //! The smart camera against the messages of its protocol's description.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use embedded_hal::i2c::ErrorKind as I2cKind;
 use embedded_hal_mock::eh1::delay::NoopDelay;

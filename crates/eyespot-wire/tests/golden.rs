@@ -8,7 +8,7 @@
 //!
 //! Never bless a changed file under the same version once it was released.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/mod.rs"]
 mod support;

@@ -1,6 +1,6 @@
 //! Round trips, noise, versions: the receiving side over streams of made-up results.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/mod.rs"]
 mod support;

@@ -8,7 +8,7 @@ use crate::run::{Result, run as execute};
 pub(crate) const TARGET: &str = "thumbv7em-none-eabihf";
 
 /// Crates that link into firmware without a heap.
-const CRATES: [&str; 10] = [
+const CRATES: [&str; 13] = [
     "eyespot-core",
     "eyespot-image",
     "eyespot-decode",
@@ -17,6 +17,9 @@ const CRATES: [&str; 10] = [
     "eyespot-flow",
     "eyespot-motion",
     "eyespot-scene",
+    "eyespot-wire",
+    "eyespot-zones",
+    "eyespot-hal",
     "eyespot-firmware",
     "fixed-memory",
 ];

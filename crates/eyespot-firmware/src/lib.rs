@@ -7,12 +7,14 @@ mod clock;
 mod end;
 #[cfg(all(target_os = "none", feature = "semihosting"))]
 mod fault;
+mod presence;
 mod timed;
 
 #[cfg(target_os = "none")]
 pub use clock::{CycleClock, SysTickClock};
 #[cfg(all(target_os = "none", feature = "semihosting"))]
 pub use end::{argument, exit, provoke};
+pub use presence::Presence;
 pub use timed::{Clock, Meter, Timed};
 
 /// Bytes of the stack that were used at most since the start, and bytes that it has.

@@ -55,7 +55,7 @@ pub struct Machine {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, defmt::Format)]
 pub enum Ended {
     /// All frames were processed.
     Well,

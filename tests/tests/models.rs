@@ -46,7 +46,7 @@ impl Family for Mirrored {
         let model: Yolox = eyespot_burn::load(weights.file, device.device()).map_err(AnyError::new)?;
         let name = device.to_string();
         let predictor = BurnPredictor::new(model, device).map_err(AnyError::new)?;
-        Ok(Loaded { predictor: Box::new(Boxed(predictor)), device: name })
+        Ok(Loaded { plugin: Box::new(Boxed(predictor)), device: name })
     }
 }
 

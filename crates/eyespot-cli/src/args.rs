@@ -93,8 +93,8 @@ pub(crate) struct Predict {
     /// Give objects an identity over time.
     #[arg(long)]
     pub(crate) tracking: bool,
-    /// A setting of the tracker, for example tracker=bytetrack, cmc_method=sparseOptFlow or track_buffer=60. May be
-    /// given several times.
+    /// A setting of the tracker, for example tracker=bytetrack, cmc_method=sparseOptFlow, with_reid=true or
+    /// track_buffer=60. May be given several times.
     #[arg(long, value_name = "NAME=VALUE", requires = "tracking")]
     pub(crate) tracking_config: Vec<String>,
     #[command(flatten)]

@@ -7,7 +7,7 @@ use eyespot_core::{Losses, SourceId, TrackId};
 use eyespot_decode::{Merge, Overlap};
 use eyespot_media::{ImageOptions, Source, SourceNames, SourceOptions, VideoOptions};
 use eyespot_runtime::{
-    LoadOptions, Loader, Model, RuntimeError, Session, Settings, StageTimes, Tracking, WindowSettings,
+    LoadOptions, Loader, Model, Session, Settings, StageTimes, Tracking, WindowSettings,
     is_fatal,
 };
 use eyespot_window::Tiles;
@@ -25,7 +25,7 @@ pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outco
     let settings = settings(predict)?;
     let mut total = Total::default();
     let (sources, names) = open(predict, &settings, &mut total)?;
-    let mut model = load(&predict.model, board, quiet)?;
+    let mut model = load(&predict.model, settings.tracking.as_ref(), board, quiet)?;
     let mut output = Output::new(&predict.output, &model.spec(), &names, settings.tracking.is_some())?;
     let start = Instant::now();
     for (name, source) in sources {
@@ -120,14 +120,7 @@ fn run_source(
 
 /// The arguments as settings of the runtime.
 fn settings(predict: &Predict) -> Result<Settings, Failure> {
-    let tracking = predict
-        .tracking
-        .then(|| {
-            let mut tracking = Tracking::default();
-            predict.tracking_config.iter().try_for_each(|setting| tracking.set(setting))?;
-            Ok::<_, RuntimeError>(tracking)
-        })
-        .transpose()?;
+    let tracking = predict.tracking.then(|| Tracking::parse(&predict.tracking_config)).transpose()?;
     let sliding_window = predict.window.sliding_window.then(|| window(predict)).transpose()?;
     let video = &predict.video;
     Ok(Settings {
@@ -167,15 +160,24 @@ fn window(predict: &Predict) -> Result<WindowSettings, Failure> {
     Ok(WindowSettings { tiles, merge: merge.with_overlap(overlap), whole_frame: args.whole_frame })
 }
 
-/// Loads the model, with a progress bar where its weights must be fetched.
-fn load(args: &args::ModelArgs, board: &Board, quiet: bool) -> Result<Model, Failure> {
+/// Loads the model, and what describes objects for the tracker, with a progress bar where weights must be fetched.
+fn load(
+    args: &args::ModelArgs,
+    tracking: Option<&Tracking>,
+    board: &Board,
+    quiet: bool,
+) -> Result<Model, Failure> {
     let mut loader = Loader::from_env()?;
     loader.pull.offline = args.offline;
     let options = LoadOptions {
         device: args.device.clone().unwrap_or_else(|| board.device.to_owned()),
         img_size: args.img_size.map(|size| size.0),
     };
-    Ok(loader.load(&args.model, &options, &mut Download::new(quiet, &args.model))?)
+    let model = loader.load(&args.model, &options, &mut Download::new(quiet, &args.model))?;
+    let Some(name) = tracking.filter(|tracking| tracking.with_reid).map(|tracking| &tracking.reid_model) else {
+        return Ok(model);
+    };
+    Ok(model.with_embedder(loader.load_embedder(name, &options, &mut Download::new(quiet, name))?))
 }
 
 /// What was done and how fast, on standard error: standard output may carry JSON.

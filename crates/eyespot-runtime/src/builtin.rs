@@ -13,16 +13,14 @@ pub(crate) fn motion() -> Result<BoxedPredictor, AnyError> {
 }
 
 #[cfg(feature = "yolox")]
-pub(crate) use networks::YoloxFamily;
-
-#[cfg(feature = "yolox")]
-mod networks {
+mod detectors {
     use std::path::Path;
 
-    use eyespot_burn::{BurnDevice, BurnPredictor, DeviceChoice, WeightError, WeightFormat};
+    use eyespot_burn::{BurnPredictor, WeightFormat};
     use eyespot_core::{AnyError, Boxed};
     use yolox::Yolox;
 
+    use super::burn::{model, open};
     use crate::registry::{Family, LoadOptions, Loaded, Weights};
 
     /// YOLOX in Burn.
@@ -43,20 +41,78 @@ mod networks {
         }
 
         fn load(&self, weights: Weights<'_>, options: &LoadOptions) -> Result<Loaded, AnyError> {
-            let choice: DeviceChoice = options.device.parse().map_err(AnyError::new)?;
-            let device = choice.open().map_err(AnyError::new)?;
+            let device = open(options)?;
             let name = device.to_string();
-            let model = model(weights, &device).map_err(AnyError::new)?;
+            let model: Yolox = model(weights, &device)?;
             let mut predictor = BurnPredictor::new(model, device).map_err(AnyError::new)?;
             if let Some(size) = options.img_size {
                 predictor = predictor.with_input_size(size).map_err(AnyError::new)?;
             }
-            Ok(Loaded { predictor: Box::new(Boxed(predictor)), device: name })
+            Ok(Loaded { plugin: Box::new(Boxed(predictor)), device: name })
         }
     }
+}
 
-    /// The network, from the cache where there is one. A cache that can't be read or written only costs time.
-    fn model(weights: Weights<'_>, device: &BurnDevice) -> Result<Yolox, WeightError> {
+#[cfg(feature = "osnet")]
+mod embedders {
+    use std::path::Path;
+
+    use eyespot_burn::{BurnEmbedder, WeightFormat};
+    use eyespot_core::{AnyError, Boxed};
+    use osnet::Osnet;
+
+    use super::burn::{model, open};
+    use crate::registry::{BoxedEmbedder, Family, LoadOptions, Loaded, Weights};
+
+    /// OSNet in Burn.
+    #[derive(Debug)]
+    pub(crate) struct OsnetFamily;
+
+    impl Family<BoxedEmbedder> for OsnetFamily {
+        fn name(&self) -> &'static str {
+            "osnet"
+        }
+
+        fn manifest(&self) -> &str {
+            osnet::MANIFEST
+        }
+
+        fn reads(&self, file: &Path) -> bool {
+            WeightFormat::of(file).is_ok()
+        }
+
+        fn load(
+            &self,
+            weights: Weights<'_>,
+            options: &LoadOptions,
+        ) -> Result<Loaded<BoxedEmbedder>, AnyError> {
+            let device = open(options)?;
+            let name = device.to_string();
+            let model: Osnet = model(weights, &device)?;
+            Ok(Loaded { plugin: Box::new(Boxed(BurnEmbedder::new(model, device))), device: name })
+        }
+    }
+}
+
+#[cfg(any(feature = "yolox", feature = "osnet"))]
+mod burn {
+    use eyespot_burn::{BurnDevice, DeviceChoice, FromWeights, WeightError};
+    use eyespot_core::AnyError;
+
+    use crate::registry::{LoadOptions, Weights};
+
+    pub(super) fn open(options: &LoadOptions) -> Result<BurnDevice, AnyError> {
+        let choice: DeviceChoice = options.device.parse().map_err(AnyError::new)?;
+        choice.open().map_err(AnyError::new)
+    }
+
+    /// The network, from the cache where there is one.
+    pub(super) fn model<M: FromWeights>(weights: Weights<'_>, device: &BurnDevice) -> Result<M, AnyError> {
+        cached(weights, device).map_err(AnyError::new)
+    }
+
+    /// A cache that can't be read or written only costs time.
+    fn cached<M: FromWeights>(weights: Weights<'_>, device: &BurnDevice) -> Result<M, WeightError> {
         let Some(cache) = weights.cache else { return eyespot_burn::load(weights.file, device.device()) };
         if cache.exists()
             && let Ok(model) = eyespot_burn::load(cache, device.device())
@@ -67,3 +123,8 @@ mod networks {
             .or_else(|_| eyespot_burn::load(weights.file, device.device()))
     }
 }
+
+#[cfg(feature = "yolox")]
+pub(crate) use detectors::YoloxFamily;
+#[cfg(feature = "osnet")]
+pub(crate) use embedders::OsnetFamily;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod builtin;
+mod camera;
 mod classes;
 mod error;
 mod model;
@@ -9,14 +10,17 @@ mod registry;
 mod session;
 mod settings;
 mod timed;
+mod tracker_config;
 mod tracking;
 
+pub use camera::CameraMotionMethod;
 pub use classes::{Classes, classes};
 pub use error::{RuntimeError, SessionError};
 pub use model::{Loader, Model};
 pub use prediction::Prediction;
-pub use registry::{BoxedPredictor, Family, LoadOptions, Loaded, Registry, Weights};
+pub use registry::{BoxedEmbedder, BoxedPredictor, Family, LoadOptions, Loaded, Registry, Weights};
 pub use session::{Session, is_fatal};
 pub use settings::{Settings, WindowSettings};
 pub use timed::{StageTimes, Timed};
-pub use tracking::{CameraMotionMethod, TrackerKind, Tracking};
+pub use tracker_config::TrackerConfig;
+pub use tracking::Tracking;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use eyespot_core::{InputSize, ModelSpec, Predictor as _};
 use eyespot_models::{Progress, PullOptions, Store};
 
-use crate::registry::{BoxedPredictor, LoadOptions, Loaded, Registry, Weights};
+use crate::registry::{BoxedEmbedder, BoxedPredictor, LoadOptions, Loaded, Plugins, Registry, Weights};
 use crate::{RuntimeError, Session, Settings};
 
 /// Finds models: by name in the registry, in the store of weights, or in a file.
@@ -44,35 +44,55 @@ impl Loader {
         options: &LoadOptions,
         progress: &mut dyn Progress,
     ) -> Result<Model, RuntimeError> {
+        let (loaded, weights) = self.find(&self.registry.predictors, model, options, progress)?;
+        Ok(Model::new(loaded, weights))
+    }
+
+    /// Loads what describes how objects look, for [`Tracking::with_reid`](crate::Tracking::with_reid). By name or file
+    /// as [`load`](Self::load).
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_embedder(
+        &self,
+        model: &str,
+        options: &LoadOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<BoxedEmbedder, RuntimeError> {
+        Ok(self.find(&self.registry.embedders, model, options, progress)?.0.plugin)
+    }
+
+    /// Finds a model among those of its kind. Also gives the file that its weights came from.
+    fn find<P>(
+        &self,
+        plugins: &Plugins<P>,
+        model: &str,
+        options: &LoadOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<(Loaded<P>, Option<PathBuf>), RuntimeError> {
         let failed = |error| RuntimeError::Load { model: model.to_owned(), error };
-        if let Some((_, factory)) = self.registry.predictors.iter().find(|(name, _)| name == model) {
-            let predictor = factory(options).map_err(failed)?;
-            return Ok(Model::new(Loaded { predictor, device: "cpu".to_owned() }, None));
+        if let Some((_, factory)) = plugins.ready.iter().find(|(name, _)| name == model) {
+            let plugin = factory(options).map_err(failed)?;
+            return Ok((Loaded { plugin, device: "cpu".to_owned() }, None));
         }
         let file = Path::new(model);
         if file.is_file() || is_weights_name(file) {
             if !file.is_file() {
                 return Err(RuntimeError::MissingWeights { path: file.to_owned() });
             }
-            let family = self.registry.families.iter().find(|family| family.reads(file));
+            let family = plugins.families.iter().find(|family| family.reads(file));
             let family = family.ok_or_else(|| RuntimeError::UnknownWeights { path: file.to_owned() })?;
             let weights = Weights { name: None, file, cache: None };
-            let loaded = family.load(weights, options).map_err(failed)?;
-            return Ok(Model::new(loaded, Some(file.to_owned())));
+            return Ok((family.load(weights, options).map_err(failed)?, Some(file.to_owned())));
         }
-        let catalog = self.registry.catalog()?;
+        let catalog = plugins.catalog()?;
         let entry = catalog.find(model)?;
-        let family = self
-            .registry
-            .families
-            .iter()
-            .find(|family| family.name() == entry.family)
-            .ok_or_else(|| RuntimeError::UnknownWeights { path: file.to_owned() })?;
+        let family = plugins.families.iter().find(|family| family.name() == entry.family);
+        let family = family.ok_or_else(|| RuntimeError::UnknownWeights { path: file.to_owned() })?;
         let path = self.store.pull(entry, &self.pull, progress)?;
         let cache = self.store.cache_path(entry, CACHE_TAG);
         let weights = Weights { name: Some(&entry.name), file: &path, cache: Some(&cache) };
-        let loaded = family.load(weights, options).map_err(failed)?;
-        Ok(Model::new(loaded, Some(path)))
+        Ok((family.load(weights, options).map_err(failed)?, Some(path)))
     }
 }
 
@@ -90,6 +110,7 @@ const CACHE_TAG: &str = concat!("v", env!("CARGO_PKG_VERSION"));
 #[allow(missing_debug_implementations)]
 pub struct Model {
     pub(crate) predictor: BoxedPredictor,
+    pub(crate) embedder: Option<BoxedEmbedder>,
     pub(crate) labels: Arc<[String]>,
     device: String,
     weights: Option<PathBuf>,
@@ -97,8 +118,9 @@ pub struct Model {
 
 impl Model {
     fn new(loaded: Loaded, weights: Option<PathBuf>) -> Self {
-        let labels = loaded.predictor.spec().labels.iter().map(|label| (*label).to_owned()).collect();
-        Self { predictor: loaded.predictor, labels, device: loaded.device, weights }
+        let Loaded { plugin: predictor, device } = loaded;
+        let labels = predictor.spec().labels.iter().map(|label| (*label).to_owned()).collect();
+        Self { predictor, embedder: None, labels, device, weights }
     }
 
     /// Loads a model by name or from a file of weights, on the best device, with the store and mirror that the
@@ -108,6 +130,14 @@ impl Model {
     /// As [`Loader::load`].
     pub fn load(model: &str) -> Result<Self, RuntimeError> {
         Loader::from_env()?.load(model, &LoadOptions::default(), &mut eyespot_models::NoProgress)
+    }
+
+    /// With what describes how objects look, for sessions that track [with it](crate::Tracking::with_reid). Without,
+    /// such a session loads [`Tracking::reid_model`](crate::Tracking::reid_model) as [`load`](Self::load) does.
+    #[must_use]
+    pub fn with_embedder(mut self, embedder: BoxedEmbedder) -> Self {
+        self.embedder = Some(embedder);
+        self
     }
 
     /// Its name.

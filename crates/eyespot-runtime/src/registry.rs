@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use eyespot_core::{AnyError, InputSize, Predictor};
+use eyespot_core::{AnyError, Embedder, InputSize, Predictor};
 use eyespot_models::{Catalog, Manifest};
 
 use crate::RuntimeError;
@@ -10,12 +10,15 @@ use crate::RuntimeError;
 /// A predictor of any kind.
 pub type BoxedPredictor = Box<dyn Predictor<Error = AnyError> + Send>;
 
+/// An embedder of any kind.
+pub type BoxedEmbedder = Box<dyn Embedder<Error = AnyError> + Send>;
+
 /// How a model is to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// `auto`, `cpu`, `wgpu` or `wgpu:N`. Ignored by predictors without a network.
+    /// `auto`, `cpu`, `wgpu` or `wgpu:N`. Ignored by models without a network.
     pub device: String,
-    /// Size of the model's input; `None` for the model's own.
+    /// Size of the model's input; `None` for the model's own. Ignored by embedders.
     pub img_size: Option<InputSize>,
 }
 
@@ -36,17 +39,17 @@ pub struct Weights<'a> {
     pub cache: Option<&'a Path>,
 }
 
-/// A loaded model.
+/// A loaded model: a predictor, or another `P`.
 #[allow(missing_debug_implementations)]
-pub struct Loaded {
-    /// The predictor.
-    pub predictor: BoxedPredictor,
+pub struct Loaded<P = BoxedPredictor> {
+    /// The plugin.
+    pub plugin: P,
     /// What it runs on, for a person.
     pub device: String,
 }
 
-/// A family of networks: a plugin.
-pub trait Family: Send + Sync {
+/// A family of networks: a plugin. They are predictors, or with [`BoxedEmbedder`] as `P` embedders.
+pub trait Family<P = BoxedPredictor>: Send + Sync {
     /// Its name: the first part of its models' names.
     fn name(&self) -> &str;
 
@@ -60,23 +63,61 @@ pub trait Family: Send + Sync {
     ///
     /// # Errors
     /// Whatever is wrong with the file, its shapes or the device.
-    fn load(&self, weights: Weights<'_>, options: &LoadOptions) -> Result<Loaded, AnyError>;
+    fn load(&self, weights: Weights<'_>, options: &LoadOptions) -> Result<Loaded<P>, AnyError>;
 }
 
-type Factory = Box<dyn Fn(&LoadOptions) -> Result<BoxedPredictor, AnyError> + Send + Sync>;
+type Factory<P> = Box<dyn Fn(&LoadOptions) -> Result<P, AnyError> + Send + Sync>;
 
-/// The models that a program knows: predictors without weights, and families of networks.
+/// The models of one kind.
+pub(crate) struct Plugins<P> {
+    /// Those without weights.
+    pub(crate) ready: Vec<(String, Factory<P>)>,
+    pub(crate) families: Vec<Box<dyn Family<P>>>,
+}
+
+impl<P> Default for Plugins<P> {
+    fn default() -> Self {
+        Self { ready: Vec::new(), families: Vec::new() }
+    }
+}
+
+impl<P> Plugins<P> {
+    fn add(&mut self, name: String, factory: Factory<P>) {
+        self.ready.retain(|(known, _)| *known != name);
+        self.ready.push((name, factory));
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.ready.iter().map(|(name, _)| name.as_str())
+    }
+
+    fn manifests(&self) -> impl Iterator<Item = &str> {
+        self.families.iter().map(|family| family.manifest())
+    }
+
+    /// The models of its families.
+    pub(crate) fn catalog(&self) -> Result<Catalog, RuntimeError> {
+        catalog(self.manifests())
+    }
+}
+
+fn catalog<'a>(manifests: impl Iterator<Item = &'a str>) -> Result<Catalog, RuntimeError> {
+    Ok(Catalog::new(manifests.map(Manifest::parse).collect::<Result<Vec<_>, _>>()?)?)
+}
+
+/// The models that a program knows: predictors and embedders, those without weights and families of networks.
 #[derive(Default)]
 pub struct Registry {
-    pub(crate) predictors: Vec<(String, Factory)>,
-    pub(crate) families: Vec<Box<dyn Family>>,
+    pub(crate) predictors: Plugins<BoxedPredictor>,
+    pub(crate) embedders: Plugins<BoxedEmbedder>,
 }
 
 impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Registry")
             .field("predictors", &self.predictor_names().collect::<Vec<_>>())
-            .field("families", &self.families.len())
+            .field("embedders", &self.embedder_names().collect::<Vec<_>>())
+            .field("families", &(self.predictors.families.len() + self.embedders.families.len()))
             .finish()
     }
 }
@@ -95,6 +136,8 @@ impl Registry {
         registry.predictor("motion", |_| crate::builtin::motion());
         #[cfg(feature = "yolox")]
         registry.family(crate::builtin::YoloxFamily);
+        #[cfg(feature = "osnet")]
+        registry.embedder_family(crate::builtin::OsnetFamily);
         registry
     }
 
@@ -104,27 +147,43 @@ impl Registry {
         name: impl Into<String>,
         factory: impl Fn(&LoadOptions) -> Result<BoxedPredictor, AnyError> + Send + Sync + 'static,
     ) {
-        let name = name.into();
-        self.predictors.retain(|(known, _)| *known != name);
-        self.predictors.push((name, Box::new(factory)));
+        self.predictors.add(name.into(), Box::new(factory));
     }
 
-    /// Adds a family of networks.
+    /// Adds a family of networks that find objects.
     pub fn family(&mut self, family: impl Family + 'static) {
-        self.families.push(Box::new(family));
+        self.predictors.families.push(Box::new(family));
+    }
+
+    /// Adds an embedder without weights. A later one of the same name takes its place.
+    pub fn embedder(
+        &mut self,
+        name: impl Into<String>,
+        factory: impl Fn(&LoadOptions) -> Result<BoxedEmbedder, AnyError> + Send + Sync + 'static,
+    ) {
+        self.embedders.add(name.into(), Box::new(factory));
+    }
+
+    /// Adds a family of networks that describe how objects look.
+    pub fn embedder_family(&mut self, family: impl Family<BoxedEmbedder> + 'static) {
+        self.embedders.families.push(Box::new(family));
     }
 
     /// Names of the predictors without weights.
     pub fn predictor_names(&self) -> impl Iterator<Item = &str> {
-        self.predictors.iter().map(|(name, _)| name.as_str())
+        self.predictors.names()
     }
 
-    /// All models of all families.
+    /// Names of the embedders without weights.
+    pub fn embedder_names(&self) -> impl Iterator<Item = &str> {
+        self.embedders.names()
+    }
+
+    /// All models of all families, predictors first.
     ///
     /// # Errors
     /// [`RuntimeError::Manifest`] if a manifest is broken or two models have one name.
     pub fn catalog(&self) -> Result<Catalog, RuntimeError> {
-        let manifests = self.families.iter().map(|family| Manifest::parse(family.manifest()));
-        Ok(Catalog::new(manifests.collect::<Result<Vec<_>, _>>()?)?)
+        catalog(self.predictors.manifests().chain(self.embedders.manifests()))
     }
 }

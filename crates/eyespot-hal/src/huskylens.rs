@@ -88,7 +88,8 @@ impl<E: embedded_hal::i2c::Error> Error for HuskyLensError<E> {
 /// it can show them; [`Ticks`](crate::Ticks) gives frames where there is none. The class is the learned ID, 0 for what
 /// was not learned. There are no scores; they are 1.
 ///
-/// A call takes one transfer of 6 bytes, one of 16 for each box, and one more.
+/// A call takes one transfer of 6 bytes, one of 16 for each box, and one more: at 100 kHz 1.5 ms for each. It waits for
+/// an answer for at most the timeout.
 #[derive(Debug, Clone)]
 pub struct HuskyLens<'l, I, D> {
     i2c: I,

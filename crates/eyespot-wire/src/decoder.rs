@@ -74,7 +74,7 @@ pub struct Counts {
 /// whose bytes came through is found, and one that is broken is dropped: each has a CRC-32C.
 ///
 /// `B` is the buffer, `[u8; N]`, `&'static mut [u8; N]` or `Vec<u8>`; it must hold the largest message, that is a
-/// frame without its delimiters and stuffing (20 bytes, 27 per detection, and masks and keypoints).
+/// frame without its delimiters and stuffing (31 bytes, 28 per detection, and masks and keypoints).
 #[derive(Debug)]
 pub struct Decoder<B> {
     buffer: B,

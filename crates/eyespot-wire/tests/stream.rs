@@ -388,3 +388,37 @@ fn a_timeout_is_no_end() {
     );
     assert!(timeouts.len() >= 4);
 }
+
+/// The figures of the README.
+#[test]
+fn bytes_on_the_line() {
+    use eyespot_core::{BBox, ClassId, Detection, FrameInfo, Keypoint, Predictions, TrackId};
+    let bytes = |index: u64, count: u16, track: Option<u32>, keypoints: usize| {
+        let mut found = Box::new(Predictions::<20, 0, 17>::new());
+        let mut out = found.view_mut();
+        for object in 0..count {
+            let bbox = BBox::from_xywh(f32::from(object) * 7.3, 11.7, 80.3, 160.9);
+            let mut detection = Detection::new(bbox, 0.77, ClassId(object % 80));
+            detection.track = track.and_then(TrackId::new);
+            let at = out.push(detection).unwrap();
+            assert!(out.set_keypoints(at, &vec![Keypoint { x: 1.5, y: 2.5, score: 0.3 }; keypoints]));
+        }
+        let info = FrameInfo {
+            index,
+            timestamp_us: index * 33_333,
+            width: 640,
+            height: 480,
+            ..FrameInfo::default()
+        };
+        let sequence = index as u32;
+        encode(&mut WireSink::new(Vec::new()).with_sequence(sequence), &info, found.view()).len()
+    };
+    // The first frame, and one after a day at 30 frames per second.
+    assert_eq!((bytes(0, 0, None, 0), bytes(2_592_000, 0, None, 0)), (22, 33));
+    // A detection without a track, with a small and with a large number of its track.
+    let one = |track| bytes(0, 1, track, 0) - bytes(0, 0, None, 0);
+    assert_eq!((one(None), one(Some(100)), one(Some(1_000_000))), (25, 25, 27));
+    assert_eq!(bytes(0, 1, None, 17) - bytes(0, 1, None, 0), 17 * 12);
+    // 115200 baud, 10 bits per byte.
+    assert!(115_200 / 10 / bytes(2_592_000, 20, Some(1000), 0) >= 20);
+}

@@ -108,6 +108,39 @@ proptest! {
         }
     }
 
+    /// Features of any kind break nothing, and with them the order means nothing either.
+    #[test]
+    fn features_of_any_kind_are_survived_in_any_order(
+        config in config(),
+        frames in prop::collection::vec(prop::collection::vec((detection(), any::<u32>()), 0..14), 1..30),
+        looks in prop::collection::vec(prop_oneof![4 => -1.0f32..1.0, 1 => prop::num::f32::ANY], 12 * 6 * 3),
+    ) {
+        let storage = TrackStorage::<8, 10, [i8; 3]>::with_features();
+        let config = BotSortConfig { proximity_thresh: 0.9, ..config };
+        let mut plain = BotSort::new(config, storage).unwrap();
+        let mut shuffled = plain.clone();
+        // What somebody looks like depends on the place alone, so that equal detections look the same.
+        let look = |detection: &Detection| {
+            let place = (detection.bbox.x1 / 10.0) as usize + 12 * (detection.bbox.y1 / 10.0) as usize;
+            [looks[3 * place], looks[3 * place + 1], looks[3 * place + 2]]
+        };
+        for (index, mut frame) in frames.into_iter().enumerate() {
+            let update = |tracker: &mut BotSort<_, 8, 10, _, _, [i8; 3]>, frame: &[(Detection, u32)]| {
+                let mut detections: Vec<_> = frame.iter().map(|&(detection, _)| detection).collect();
+                let looks: Vec<_> = detections.iter().map(look).collect();
+                tracker.update_with_features(&info(index), &Affine::IDENTITY, &mut detections, &looks);
+            };
+            update(&mut plain, &frame);
+            frame.sort_by_key(|&(_, key)| key);
+            update(&mut shuffled, &frame);
+            prop_assert!(plain.tracks().eq(shuffled.tracks()));
+            for track in plain.tracks() {
+                prop_assert!(track.bbox.xyxy().iter().all(|value| value.is_finite()));
+            }
+        }
+        prop_assert_eq!(plain.losses(), shuffled.losses());
+    }
+
     /// With room for everything, the capacity does not change the tracks.
     #[test]
     fn capacity_does_not_matter_while_there_is_room(

@@ -105,6 +105,37 @@ fn people_who_change_places_are_known_again() {
     assert_eq!(swap::<[f32; 3]>(far, |_| false).0, [Some(1), Some(2)], "proximity_thresh: too far apart");
 }
 
+/// The table closes its gaps; features must move with their tracks.
+#[test]
+fn looks_stay_with_their_tracks_when_others_are_forgotten() {
+    let config = BotSortConfig { track_buffer: 2, ..BotSortConfig::default() };
+    let embedder = Colours { fails: |_| false, calls: Vec::new() };
+    let storage = TrackStorage::<3, 8, [f32; 3]>::with_features();
+    let mut tracker = BotSort::new(config, storage).unwrap().with_embedder(embedder).unwrap();
+    let mut last = Vec::new();
+    for index in 0..20 {
+        // They change places as soon as the first of all, who looks like the right one, is forgotten.
+        let (left, right) = if index < 8 { (50.0, 50.5) } else { (50.5, 50.0) };
+        let gone = (index < 5).then(|| person(-300.0, 50.5, 0.95));
+        let pair = [person(0.0, left, 0.9), person(4.0, right, 0.9)];
+        let seen: Vec<_> = gone.into_iter().chain(pair).collect();
+        last = update(&mut tracker, index, &seen).0;
+        assert_eq!(tracker.tracks().count(), if index < 7 { 3 } else { 2 }, "frame {index}");
+    }
+    // Ids are given from left to right.
+    assert_eq!(last, [Some(3), Some(2)]);
+    // In a full table the place of a lost track goes to a new one, with its own look.
+    let crowd = [person(0.0, 50.5, 0.9), person(4.0, 50.0, 0.9)];
+    update(&mut tracker, 20, &[crowd[0], crowd[1], person(500.0, 50.0, 0.9)]).1.unwrap();
+    update(&mut tracker, 21, &[crowd[0], person(500.0, 50.0, 0.9)]).1.unwrap();
+    update(&mut tracker, 22, &[crowd[0], person(500.0, 50.0, 0.9), person(700.0, 50.5, 0.9)]).1.unwrap();
+    assert_eq!(tracker.losses().evicted, 1);
+    let pair = [crowd[0], person(4.0, 50.0, 0.9), person(700.0, 50.5, 0.9)];
+    let ids = update(&mut tracker, 23, &pair).0;
+    assert_eq!((ids[0], ids[1]), (Some(3), None), "the one that went is no longer known");
+    assert!(ids[2].is_some());
+}
+
 /// A person whose look changes a little, on another one's box.
 #[test]
 fn appearance_thresh_says_how_different_the_same_may_look() {

@@ -7,8 +7,7 @@ use eyespot_core::{Losses, SourceId, TrackId};
 use eyespot_decode::{Merge, Overlap};
 use eyespot_media::{ImageOptions, Source, SourceNames, SourceOptions, VideoOptions};
 use eyespot_runtime::{
-    LoadOptions, Loader, Model, Session, Settings, StageTimes, Tracking, WindowSettings,
-    is_fatal,
+    LoadOptions, Loader, Model, Session, Settings, StageTimes, Tracking, WindowSettings, is_fatal,
 };
 use eyespot_window::Tiles;
 
@@ -174,7 +173,8 @@ fn load(
         img_size: args.img_size.map(|size| size.0),
     };
     let model = loader.load(&args.model, &options, &mut Download::new(quiet, &args.model))?;
-    let Some(name) = tracking.filter(|tracking| tracking.with_reid).map(|tracking| &tracking.reid_model) else {
+    let Some(name) = tracking.filter(|tracking| tracking.with_reid).map(|tracking| &tracking.reid_model)
+    else {
         return Ok(model);
     };
     Ok(model.with_embedder(loader.load_embedder(name, &options, &mut Download::new(quiet, name))?))

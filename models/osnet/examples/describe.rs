@@ -1,6 +1,6 @@
 //! How long it takes to describe the people in an image: the median of 20 calls.
 //!
-//! `cargo run --release -p osnet --example timings -- osnet_x0_25.pth photo.jpg 10 cpu`: ten boxes. A variant in place
+//! `cargo run --release -p osnet --example describe -- osnet_x0_25.pth photo.jpg 10 cpu`: ten boxes. A variant in place
 //! of the weights runs on noise.
 
 use std::error::Error;
@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(weights), Some(image), Some(count)) = (arguments.next(), arguments.next(), arguments.next())
     else {
-        return Err("usage: timings WEIGHTS IMAGE BOXES [DEVICE] [BATCH]".into());
+        return Err("usage: describe WEIGHTS IMAGE BOXES [DEVICE] [BATCH]".into());
     };
     let device = arguments.next().as_deref().unwrap_or("cpu").parse::<DeviceChoice>()?.open()?;
     let batch = arguments.next().as_deref().unwrap_or("32").parse()?;

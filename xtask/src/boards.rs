@@ -1,6 +1,12 @@
 //! The firmware boards: built, linted, run in QEMU, and compared with what the same pipeline sees on a computer.
 
+use std::fmt::Write as _;
+use std::path::Path;
+
+use eyespot_core::{PredictionsStorage as _, TrackId};
 use eyespot_launch::{Board, Line, PROFILE, Runner, Toolchain, build, execute};
+
+use eyespot_wire::{Event, Stream};
 
 use crate::run::{Result, root, run as command};
 
@@ -47,7 +53,9 @@ fn check(board: &Board) -> Result {
             .map(|code| (code, lines))
             .map_err(|error| error.to_string())
     };
-    compare(run(&[])?)?;
+    let wire = firmware.with_extension("wire");
+    let lines = compare(run(&["--serial", &format!("file:{}", wire.display())])?)?;
+    listen(&wire, &lines)?;
     for (how, code, says) in ENDS {
         let (found, lines) = run(&[how])?;
         if found != code || !lines.iter().any(|line| line.level == "ERROR" && line.text.contains(says)) {
@@ -60,7 +68,8 @@ fn check(board: &Board) -> Result {
     Ok(())
 }
 
-fn compare((code, lines): (u8, Vec<Line>)) -> Result {
+/// The lines that are the same in every run, if they are.
+fn compare((code, lines): (u8, Vec<Line>)) -> Result<Vec<String>> {
     let path = root().join(EXPECTED);
     let expected = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let seen: Vec<&str> =
@@ -80,6 +89,34 @@ fn compare((code, lines): (u8, Vec<Line>)) -> Result {
     match seen.get(expected.lines().count()) {
         Some(line) => Err(format!("the board logged more than {EXPECTED}: `{line}`")),
         None if code != 0 => Err(format!("the firmware ended with exit code {code}")),
+        None => Ok(seen.into_iter().map(str::to_owned).collect()),
+    }
+}
+
+/// What came over the serial port must be what the board logged.
+fn listen(wire: &Path, lines: &[String]) -> Result {
+    let io = |error: std::io::Error| format!("{}: {error}", wire.display());
+    let mut stream = Stream::new(std::fs::File::open(wire).map_err(io)?);
+    let mut logged = lines.iter().filter(|line| line.starts_with("frame "));
+    for event in &mut stream {
+        let Event::Results { info, predictions } = event.map_err(|error| error.to_string())? else {
+            continue;
+        };
+        let mut line = format!("frame {}:", info.index);
+        for found in predictions.view().detections() {
+            let [x1, y1, x2, y2] = found.bbox.xyxy().map(|side| side as i32);
+            let track = found.track.map_or(0, TrackId::get);
+            let _ = write!(line, " #{track} {x1},{y1}..{x2},{y2}");
+        }
+        if logged.next() != Some(&line) {
+            return Err(format!("the wire says `{line}`, which was not logged"));
+        }
+    }
+    let counts = stream.counts();
+    match logged.next() {
+        Some(line) => Err(format!("the wire lacks `{line}`")),
+        None if counts.hellos == 0 => Err("no hello came over the wire".to_owned()),
+        None if counts.corrupt + counts.missed > 0 => Err(format!("the wire is not clean: {counts:?}")),
         None => Ok(()),
     }
 }

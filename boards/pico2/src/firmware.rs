@@ -2,9 +2,10 @@
 
 use cortex_m_rt::entry;
 use defmt_rtt as _;
-use embedded_hal::digital::OutputPin as _;
-use eyespot_firmware::{CycleClock, Presence, stack};
-use fixed_memory::{Machine, run};
+use eyespot_firmware::{CycleClock, stack};
+use eyespot_hal::{Alarm, AlarmConfig};
+use eyespot_zones::{Polygon, PresenceConfig};
+use fixed_memory::{HEIGHT, Machine, WIDTH, run};
 use panic_probe as _;
 use rp235x_hal as hal;
 
@@ -17,6 +18,15 @@ static IMAGE: hal::block::ImageDef = hal::block::ImageDef::secure_exe();
 
 /// Frequency of the board's crystal in Hz.
 const CRYSTAL: u32 = 12_000_000;
+
+/// The light is on while anything moves in the picture, and for half a second longer.
+fn alarm() -> AlarmConfig<4> {
+    let (right, bottom) = (WIDTH as f32, HEIGHT as f32);
+    let Ok(zone) = Polygon::new(&[(0.0, 0.0), (right, 0.0), (right, bottom), (0.0, bottom)]) else {
+        defmt::panic!("the zone has no area")
+    };
+    AlarmConfig::new(zone, PresenceConfig { after_us: 0, gap_us: 200_000, hold_us: 500_000 })
+}
 
 #[entry]
 fn main() -> ! {
@@ -39,10 +49,8 @@ fn main() -> ! {
     }
     let banks = hal::Sio::new(chip.SIO).gpio_bank0;
     let pins = hal::gpio::Pins::new(chip.IO_BANK0, chip.PADS_BANK0, banks, &mut chip.RESETS);
-    let mut light = pins.gpio25.into_push_pull_output();
-    let sink = Presence::new(|present: bool| {
-        let Ok(()) = light.set_state(present.into());
-    });
+    let light = pins.gpio25.into_push_pull_output();
+    let sink = Alarm::new(light, alarm());
 
     let clock = CycleClock::new(&mut core.DCB, &mut core.DWT);
     let ended = run(&clock, &Machine { unit: "cycles", stack }, u64::MAX, sink);

@@ -2,8 +2,8 @@
 
 use cortex_m::Peripherals;
 use cortex_m_rt::entry;
-use eyespot_core::NullSink;
-use eyespot_firmware::{SysTickClock, argument, exit, provoke, stack};
+use eyespot_firmware::{SysTickClock, Uart, argument, exit, provoke, stack};
+use eyespot_wire::{Hello, WireSink};
 use fixed_memory::{Ended, Machine, run};
 
 /// Length of a tick of the board's clock in nanoseconds, each of which is an instruction in QEMU.
@@ -18,7 +18,9 @@ fn main() -> ! {
     let clock = SysTickClock::new(core.SYST, TICK);
     argument(0, provoke);
     let frames = argument(0, |number| number.parse().ok()).flatten().unwrap_or(FRAMES);
-    match run(&clock, &Machine { unit: "instructions", stack }, frames, NullSink) {
+    let hello = Hello::new("qemu-m33", "eyespot/motion", &["moving"]);
+    let wire = WireSink::new(Uart::an505()).with_hello(hello, 100);
+    match run(&clock, &Machine { unit: "instructions", stack }, frames, wire) {
         Ended::Well => exit(0),
         Ended::Badly => exit(1),
     }

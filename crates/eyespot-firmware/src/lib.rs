@@ -7,15 +7,17 @@ mod clock;
 mod end;
 #[cfg(all(target_os = "none", feature = "semihosting"))]
 mod fault;
-mod presence;
 mod timed;
+#[cfg(all(target_os = "none", feature = "semihosting"))]
+mod uart;
 
 #[cfg(target_os = "none")]
 pub use clock::{CycleClock, SysTickClock};
 #[cfg(all(target_os = "none", feature = "semihosting"))]
 pub use end::{argument, exit, provoke};
-pub use presence::Presence;
 pub use timed::{Clock, Meter, Timed};
+#[cfg(all(target_os = "none", feature = "semihosting"))]
+pub use uart::Uart;
 
 /// Bytes of the stack that were used at most since the start, and bytes that it has.
 #[cfg(target_os = "none")]

@@ -9,7 +9,8 @@ use crate::{Error, Result};
 
 const PROGRAM: &str = "qemu-system-arm";
 
-/// Runs a firmware to its end. The arguments reach it by semihosting.
+/// Runs a firmware to its end. The arguments reach it by semihosting, but for a first `--serial WHERE`, which says in
+/// QEMU's words where its serial port leads.
 pub(crate) fn run(
     machine: &str,
     firmware: &Path,
@@ -20,13 +21,17 @@ pub(crate) fn run(
     let elf =
         std::fs::read(firmware).map_err(|error| Error::Io { what: firmware.display().to_string(), error })?;
     let log = Log::new(&elf)?;
+    let (serial, arguments) = match arguments {
+        [option, serial, rest @ ..] if option == "--serial" => (serial.as_str(), rest),
+        rest => ("none", rest),
+    };
     let mut semihosting = "enable=on,target=native,arg=firmware".to_owned();
     for argument in arguments {
         // QEMU's way to write a comma.
         semihosting.push_str(&format!(",arg={}", argument.replace(',', ",,")));
     }
     let mut child = Command::new(PROGRAM)
-        .args(["-machine", machine, "-display", "none", "-monitor", "none", "-serial", "none"])
+        .args(["-machine", machine, "-display", "none", "-monitor", "none", "-serial", serial])
         // One nanosecond of the board's time per instruction: timers count instructions, the same ones in every run.
         .args(["-icount", "shift=0"])
         .args(["-semihosting-config", &semihosting])

@@ -33,6 +33,8 @@ pub struct Frame<'a> {
     pub image: ImageView<'a>,
     /// Number, time and source.
     pub info: FrameInfo,
+    /// Path or address of where it comes from; `None` where nobody keeps one, as in firmware.
+    pub name: Option<&'a str>,
 }
 
 impl<'a> Frame<'a> {
@@ -46,12 +48,19 @@ impl<'a> Frame<'a> {
     #[must_use]
     pub const fn new(image: ImageView<'a>, index: u64, timestamp_us: u64) -> Self {
         let (width, height) = (image.width(), image.height());
-        Self { image, info: FrameInfo { index, timestamp_us, source: SourceId(0), width, height } }
+        let info = FrameInfo { index, timestamp_us, source: SourceId(0), width, height };
+        Self { image, info, name: None }
+    }
+
+    /// The same frame with the path or address of where it comes from.
+    #[must_use]
+    pub const fn named(self, name: &'a str) -> Self {
+        Self { name: Some(name), ..self }
     }
 
     /// The same moment, another part of the image.
     #[must_use]
     pub const fn with_image(&self, image: ImageView<'a>) -> Self {
-        Self { image, info: self.info }
+        Self { image, ..*self }
     }
 }

@@ -156,6 +156,35 @@ pub struct ImageView<'a> {
     height: u16,
 }
 
+/// How a copied image lies in memory.
+#[cfg(feature = "alloc")]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layout {
+    /// Where each plane ends.
+    ends: [usize; 3],
+    strides: [u32; 3],
+    format: PixelFormat,
+    encoding: YuvEncoding,
+    x: u16,
+    y: u16,
+    width: u16,
+    height: u16,
+}
+
+#[cfg(feature = "alloc")]
+impl Layout {
+    /// The image in the bytes that [`ImageView::copy_to`] wrote.
+    pub(crate) fn view<'a>(&self, bytes: &'a [u8]) -> ImageView<'a> {
+        let Self { ends, strides, format, encoding, x, y, width, height } = *self;
+        let plane = |index: usize, start: usize| Plane {
+            data: bytes.get(start..ends[index]).unwrap_or_default(),
+            stride: strides[index],
+        };
+        let planes = [plane(0, 0), plane(1, ends[0]), plane(2, ends[1])];
+        ImageView { planes, format, encoding, x, y, width, height }
+    }
+}
+
 impl<'a> ImageView<'a> {
     /// A packed image (any format with a single plane) whose rows follow one another without padding.
     ///
@@ -286,6 +315,34 @@ impl<'a> ImageView<'a> {
             return Err(ImageError::Crop);
         }
         Ok(Self { x: self.x + x, y: self.y + y, width, height, ..*self })
+    }
+
+    /// Appends the rows that this view needs to `out`, plane by plane, and tells how they lie there.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn copy_to(&self, out: &mut alloc::vec::Vec<u8>) -> Layout {
+        // An even first row keeps luma and chroma together.
+        let first = usize::from(self.y & !1);
+        let last = usize::from(self.y) + usize::from(self.height);
+        let start = out.len();
+        let mut ends = [0; 3];
+        for (index, plane) in self.planes.iter().enumerate() {
+            let (first, last) = if index == 0 { (first, last) } else { (first / 2, last.div_ceil(2)) };
+            let stride = plane.stride as usize;
+            let end = plane.data.len().min(last * stride);
+            out.extend_from_slice(plane.data.get(first * stride..end).unwrap_or_default());
+            ends[index] = out.len() - start;
+        }
+        let Self { format, encoding, x, width, height, .. } = *self;
+        Layout {
+            ends,
+            strides: self.planes.map(|plane| plane.stride),
+            format,
+            encoding,
+            x,
+            y: self.y & 1,
+            width,
+            height,
+        }
     }
 
     /// The bytes of row `y`, for the formats with whole bytes per pixel and a single plane; `None` for the others

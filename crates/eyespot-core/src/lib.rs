@@ -13,6 +13,8 @@ mod detection;
 mod embedder;
 mod error;
 mod frame;
+#[cfg(feature = "alloc")]
+mod frame_buf;
 mod geometry;
 mod image;
 mod mask;
@@ -39,6 +41,8 @@ pub use detection::{Angle, Detection, Keypoint, Mask, Span, TrackId};
 pub use embedder::{Embedder, NoEmbedder};
 pub use error::{Error, ErrorKind, ErrorType};
 pub use frame::{Frame, FrameInfo, SourceId};
+#[cfg(feature = "alloc")]
+pub use frame_buf::FrameBuf;
 pub use geometry::BBox;
 pub use image::{ImageError, ImageView, PixelFormat};
 pub use mask::MaskView;

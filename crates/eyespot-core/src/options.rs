@@ -1,6 +1,6 @@
 //! What a caller may ask of a predictor.
 
-use crate::ClassFilter;
+use crate::{ClassFilter, InputSize};
 
 /// An option is outside its range.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,13 +32,14 @@ pub struct PredictOptions<'a> {
     conf: Option<f32>,
     iou: Option<f32>,
     classes: ClassFilter<'a>,
+    img_size: Option<InputSize>,
 }
 
 impl<'a> PredictOptions<'a> {
     /// The model's defaults, all classes.
     #[must_use]
     pub const fn new() -> Self {
-        Self { conf: None, iou: None, classes: ClassFilter::ALL }
+        Self { conf: None, iou: None, classes: ClassFilter::ALL, img_size: None }
     }
 
     /// Keep detections with at least this score.
@@ -66,6 +67,13 @@ impl<'a> PredictOptions<'a> {
         self
     }
 
+    /// Another size of the model's input: smaller is faster, larger finds smaller objects.
+    #[must_use]
+    pub const fn with_img_size(mut self, img_size: InputSize) -> Self {
+        self.img_size = Some(img_size);
+        self
+    }
+
     /// The score threshold, or the model's default.
     #[must_use]
     pub fn conf_or(&self, default: f32) -> f32 {
@@ -76,6 +84,12 @@ impl<'a> PredictOptions<'a> {
     #[must_use]
     pub fn iou_or(&self, default: f32) -> f32 {
         self.iou.unwrap_or(default)
+    }
+
+    /// The size of the model's input, or the model's default.
+    #[must_use]
+    pub fn img_size_or(&self, default: InputSize) -> InputSize {
+        self.img_size.unwrap_or(default)
     }
 
     /// The classes to keep.

@@ -1,8 +1,8 @@
 //! Source, predictor, tracker and sink, one frame at a time.
 
 use crate::{
-    Error, ErrorKind, FrameInfo, FrameSource, PredictOptions, PredictionsRef, PredictionsStorage, Predictor,
-    Record, Sink, Tracker,
+    Error, ErrorKind, Frame, FrameInfo, FrameSource, PredictOptions, PredictionsRef, PredictionsStorage,
+    Predictor, Record, Sink, Tracker,
 };
 
 /// Which stage of a pipeline failed, and how.
@@ -120,9 +120,10 @@ where
             return Err(PipelineError::Predictor(error));
         }
         self.tracker.update(&frame, out.detections_mut()).map_err(PipelineError::Tracker)?;
-        let record = Record { info: frame.info, image: Some(frame.image), predictions: self.results.view() };
+        let Frame { image, info, name } = frame;
+        let record = Record { info, name, image: Some(image), predictions: self.results.view() };
         self.sink.write(&record).map_err(PipelineError::Sink)?;
-        Ok(Some(frame.info))
+        Ok(Some(info))
     }
 }
 
@@ -130,8 +131,8 @@ where
 mod tests {
     use super::*;
     use crate::{
-        BBox, ClassId, Detection, ErrorType, Frame, ImageView, ModelSpec, PixelFormat, Predictions,
-        PredictionsMut, TrackId,
+        BBox, ClassId, Detection, ErrorType, ImageView, ModelSpec, PixelFormat, Predictions, PredictionsMut,
+        TrackId,
     };
     use std::vec::Vec;
 

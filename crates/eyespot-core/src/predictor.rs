@@ -97,6 +97,8 @@ impl<S: crate::PredictionsStorage, const N: usize> BatchOutput for [S; N] {
 /// - Coordinates are pixels of the view that it was given (`frame.image`, which may be a part of a frame); `out`
 ///   moves them to the whole frame.
 /// - Scores lie in `0..=1`; only detections of at least the threshold and of the wanted classes are pushed.
+/// - `options.img_size` is for models with an input size: one that can't change it refuses other sizes with an error of
+///   the kind `Unsupported`. A predictor without an input size ignores it.
 /// - It does not wait for I/O.
 /// - After an error `out` may hold some of the detections of this frame; the predictor can be used again.
 pub trait Predictor: ErrorType {

@@ -9,6 +9,8 @@ use crate::{Error, ErrorKind, ErrorType, FrameInfo, ImageView, PredictionsRef};
 pub struct Record<'a> {
     /// Number, time, source and size of the frame.
     pub info: FrameInfo,
+    /// Path or address of where the frame comes from, where known.
+    pub name: Option<&'a str>,
     /// Its pixels; `None` for results that came over a wire without them.
     pub image: Option<ImageView<'a>>,
     /// What was found.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use eyespot_core::{ErrorType, ModelSpec, Record, Sink};
 
-use crate::{Canvas, DrawOptions, MediaError, SourceNames, Trails, VideoWriter, draw, save_image};
+use crate::{Canvas, DrawOptions, MediaError, Trails, VideoWriter, draw, save_image};
 
 /// Draws records: copies the frame and puts the predictions on it.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +56,6 @@ impl Annotator {
 pub struct ImageSink {
     directory: PathBuf,
     annotator: Annotator,
-    names: SourceNames,
     /// Which input each output name was given to.
     taken: HashMap<String, PathBuf>,
 }
@@ -66,14 +65,10 @@ impl ImageSink {
     ///
     /// # Errors
     /// [`MediaError::Write`] where it can't be created.
-    pub fn create(
-        directory: impl AsRef<Path>,
-        annotator: Annotator,
-        names: SourceNames,
-    ) -> Result<Self, MediaError> {
+    pub fn create(directory: impl AsRef<Path>, annotator: Annotator) -> Result<Self, MediaError> {
         let directory = directory.as_ref();
         fs::create_dir_all(directory).map_err(|error| MediaError::write(directory, error))?;
-        Ok(Self { directory: directory.to_path_buf(), annotator, names, taken: HashMap::new() })
+        Ok(Self { directory: directory.to_path_buf(), annotator, taken: HashMap::new() })
     }
 
     fn output_name(&mut self, input: Option<&Path>, index: u64) -> String {
@@ -107,10 +102,10 @@ impl ErrorType for ImageSink {
 
 impl Sink for ImageSink {
     fn write(&mut self, record: &Record<'_>) -> Result<(), MediaError> {
-        let input = self.names.get(&record.info).map(Path::to_path_buf);
-        let name = self.output_name(input.as_deref(), record.info.index);
+        let input = record.name.map(Path::new);
+        let name = self.output_name(input, record.info.index);
         let output = self.directory.join(name);
-        save_image(self.annotator.annotate(record), output, input.as_deref())
+        save_image(self.annotator.annotate(record), output, input)
     }
 }
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use eyespot_core::{ErrorType, Frame, FrameSource, SourceId};
 
-use crate::MediaError;
 use crate::image_file::{PixelBuffer, has_image_extension};
 use crate::natural::compare_paths;
+use crate::{MediaError, MediaSource};
 
 /// How image files are read.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,6 +40,9 @@ pub struct ImageSource {
     options: ImageOptions,
     id: SourceId,
     pixels: PixelBuffer,
+    /// Path of the whole, and of the last image.
+    root: String,
+    name: String,
 }
 
 impl ImageSource {
@@ -64,8 +67,10 @@ impl ImageSource {
     ) -> Result<Self, MediaError> {
         let mut files = Vec::new();
         let mut last = PathBuf::new();
+        let mut root = None;
         for path in paths {
             let path = path.as_ref();
+            root.get_or_insert_with(|| path.to_string_lossy().into_owned());
             if path.is_dir() {
                 let start = files.len();
                 list_directory(path, options.recursive, &mut files)?;
@@ -85,14 +90,9 @@ impl ImageSource {
             options,
             id: SourceId::default(),
             pixels: PixelBuffer::default(),
+            root: root.unwrap_or_default(),
+            name: String::new(),
         })
-    }
-
-    /// The same source under another number.
-    #[must_use]
-    pub const fn with_id(mut self, id: SourceId) -> Self {
-        self.id = id;
-        self
     }
 
     /// The files; `FrameInfo::index` is a position here.
@@ -105,12 +105,6 @@ impl ImageSource {
     #[must_use]
     pub fn current_path(&self) -> Option<&Path> {
         self.paths.get(self.next.checked_sub(1)?).map(PathBuf::as_path)
-    }
-
-    /// How many files there are.
-    #[must_use]
-    pub const fn frame_count(&self) -> u64 {
-        self.paths.len() as u64
     }
 
     /// How many of the files so far could not be read.
@@ -140,9 +134,25 @@ impl FrameSource for ImageSource {
             return Err(MediaError::BrokenImage { path: path.clone(), reason: "it has no pixels".into() });
         };
         let seconds = index as f64 / f64::from(self.options.fps.max(f32::MIN_POSITIVE));
-        let mut frame = Frame::new(view, index, (seconds * 1e6).round() as u64);
+        self.name = path.to_string_lossy().into_owned();
+        let mut frame = Frame::new(view, index, (seconds * 1e6).round() as u64).named(&self.name);
         frame.info.source = self.id;
         Ok(Some(frame))
+    }
+}
+
+impl MediaSource for ImageSource {
+    fn name(&self) -> &str {
+        &self.root
+    }
+    fn frame_count(&self) -> Option<u64> {
+        Some(self.paths.len() as u64)
+    }
+    fn fps(&self) -> Option<f64> {
+        None
+    }
+    fn set_id(&mut self, id: SourceId) {
+        self.id = id;
     }
 }
 

@@ -9,7 +9,7 @@ use eyespot_core::{
 };
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
-use crate::{MediaError, SourceNames};
+use crate::MediaError;
 
 /// Writes one line of JSON per frame.
 ///
@@ -29,7 +29,6 @@ pub struct JsonLines<W: Write> {
     writer: W,
     path: PathBuf,
     labels: Vec<String>,
-    names: SourceNames,
 }
 
 impl JsonLines<BufWriter<File>> {
@@ -37,14 +36,10 @@ impl JsonLines<BufWriter<File>> {
     ///
     /// # Errors
     /// [`MediaError::Write`], [`MediaError::DiskFull`].
-    pub fn create(
-        path: impl AsRef<Path>,
-        labels: &[impl AsRef<str>],
-        names: SourceNames,
-    ) -> Result<Self, MediaError> {
+    pub fn create(path: impl AsRef<Path>, labels: &[impl AsRef<str>]) -> Result<Self, MediaError> {
         let path = path.as_ref();
         let file = File::create(path).map_err(|error| MediaError::write(path, error))?;
-        let mut this = Self::new(BufWriter::new(file), labels, names);
+        let mut this = Self::new(BufWriter::new(file), labels);
         this.path = path.to_path_buf();
         Ok(this)
     }
@@ -52,9 +47,9 @@ impl JsonLines<BufWriter<File>> {
 
 impl<W: Write> JsonLines<W> {
     /// Writes to anything. `labels` are the class names; the index is the class.
-    pub fn new(writer: W, labels: &[impl AsRef<str>], names: SourceNames) -> Self {
+    pub fn new(writer: W, labels: &[impl AsRef<str>]) -> Self {
         let labels = labels.iter().map(|label| label.as_ref().to_owned()).collect();
-        Self { writer, path: PathBuf::from("output"), labels, names }
+        Self { writer, path: PathBuf::from("output"), labels }
     }
 
     /// Flushes and gives the writer back.
@@ -78,7 +73,7 @@ impl<W: Write> Sink for JsonLines<W> {
         let line = Line {
             frame: info.index,
             time: info.timestamp_us as f64 / 1e6,
-            source: self.names.get(info).map(Path::to_string_lossy),
+            source: record.name,
             width: info.width,
             height: info.height,
             objects: Objects {
@@ -109,7 +104,7 @@ impl<W: Write> JsonLines<W> {
 struct Line<'a> {
     frame: u64,
     time: f64,
-    source: Option<std::borrow::Cow<'a, str>>,
+    source: Option<&'a str>,
     width: u16,
     height: u16,
     objects: Objects<'a>,

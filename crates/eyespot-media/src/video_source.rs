@@ -13,7 +13,7 @@ use openh264::formats::YUVSource;
 use crate::h264::{NAL_SPS, Sps, push_unit, to_byte_stream};
 use crate::mp4::{self, Mp4Error, Shown, VideoTrack};
 use crate::video_options::{VideoOptions, Wanted};
-use crate::{MediaError, sniff};
+use crate::{MediaError, MediaSource, sniff};
 
 /// Frames from a video file: MP4 with H.264 of 8 bits, 4:2:0, progressive.
 ///
@@ -25,6 +25,7 @@ use crate::{MediaError, sniff};
 /// there come first, then [`MediaError::TruncatedVideo`].
 pub struct VideoSource {
     path: PathBuf,
+    name: String,
     file: BufReader<File>,
     decoder: Decoder,
     track: VideoTrack,
@@ -156,6 +157,7 @@ impl VideoSource {
         let asked = options.resolve(indexed, fps).map_or(0, |all| all.count());
         let mut source = Self {
             path: path.to_path_buf(),
+            name: path.to_string_lossy().into_owned(),
             file,
             decoder: Decoder::new().map_err(|error| coder_error(path, &error))?,
             track,
@@ -216,35 +218,16 @@ impl VideoSource {
         Ok(())
     }
 
-    /// The same source under another number.
-    #[must_use]
-    pub const fn with_id(mut self, id: SourceId) -> Self {
-        self.id = id;
-        self
-    }
-
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How many frames [`next_frame`](FrameSource::next_frame) will give with the options.
-    #[must_use]
-    pub const fn frame_count(&self) -> u64 {
-        self.wanted.count()
-    }
-
     /// How many frames the video has, options aside.
     #[must_use]
     pub const fn total_frames(&self) -> u64 {
         self.shown.len() as u64
-    }
-
-    /// Frames per second of the video on average, stride aside.
-    #[must_use]
-    pub const fn fps(&self) -> f64 {
-        self.fps
     }
 
     /// Width and height in pixels.
@@ -438,9 +421,26 @@ impl FrameSource for VideoSource {
             self.corrupt += 1;
             return Err(MediaError::CorruptFrame { path: self.path.clone(), frame: u64::from(number) });
         };
-        let mut frame = Frame::new(view, u64::from(number), shown.timestamp_us);
+        let mut frame = Frame::new(view, u64::from(number), shown.timestamp_us).named(&self.name);
         frame.info.source = self.id;
         Ok(Some(frame))
+    }
+}
+
+impl MediaSource for VideoSource {
+    fn name(&self) -> &str {
+        &self.name
+    }
+    /// How many the options ask for.
+    fn frame_count(&self) -> Option<u64> {
+        Some(self.wanted.count())
+    }
+    /// Of the video on average, stride aside.
+    fn fps(&self) -> Option<f64> {
+        Some(self.fps)
+    }
+    fn set_id(&mut self, id: SourceId) {
+        self.id = id;
     }
 }
 

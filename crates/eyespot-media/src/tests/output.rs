@@ -14,8 +14,8 @@ use proptest::prelude::*;
 use super::{data, detection, has_ffmpeg, output};
 use crate::mp4::{self, Muxer, Storage, Stream};
 use crate::{
-    Annotator, Canvas, DrawOptions, ImageOptions, ImageSink, ImageSource, JsonLines, MediaError, SourceNames,
-    VideoOptions, VideoSink, VideoSource, VideoWriter, save_image,
+    Annotator, Canvas, DrawOptions, ImageOptions, ImageSink, ImageSource, JsonLines, MediaError,
+    MediaSource as _, VideoOptions, VideoSink, VideoSource, VideoWriter, save_image,
 };
 
 /// A gradient with a bright square that moves.
@@ -78,7 +78,7 @@ fn a_video_comes_back_as_it_was_written() {
         writer.finish().unwrap();
 
         let mut source = VideoSource::open(&path, VideoOptions::default()).unwrap();
-        assert_eq!(source.frame_count(), times.len() as u64, "{name}");
+        assert_eq!(source.frame_count(), Some(times.len() as u64), "{name}");
         for (step, &time) in times.iter().enumerate() {
             let frame = source.next_frame().unwrap().unwrap();
             assert_eq!(frame.info.timestamp_us, time, "{name} {step}");
@@ -128,13 +128,13 @@ fn an_unfinished_video_plays_up_to_its_last_fragment() {
         while let Ok(Some(_)) = source.next_frame() {
             count += 1;
         }
-        assert_eq!(count, source.frame_count());
+        assert_eq!(Some(count), source.frame_count());
         assert!(count >= last, "{count} {last}");
         last = count;
     }
     assert_eq!(last, 30);
     for (file, frames) in [(&flushed, 35), (&path, 35)] {
-        assert_eq!(VideoSource::open(file, VideoOptions::default()).unwrap().frame_count(), frames);
+        assert_eq!(VideoSource::open(file, VideoOptions::default()).unwrap().frame_count(), Some(frames));
         if has_ffmpeg() {
             plays(file);
             assert!(ffprobe(file, "stream=nb_read_frames").contains(&format!("nb_read_frames={frames}\n")));
@@ -268,14 +268,13 @@ fn predictions() -> PredictionsBuf {
 #[test]
 fn json_lines_are_stable() {
     let storage = predictions();
-    let mut names = SourceNames::new();
-    names.add(SourceId(2), "street \"1\".mp4");
-    let mut sink = JsonLines::new(Vec::new(), &["person"], names);
+    let mut sink = JsonLines::new(Vec::new(), &["person"]);
     let info = FrameInfo { index: 4, timestamp_us: 1_500_000, source: SourceId(2), width: 5, height: 4 };
-    sink.write(&Record { info, image: None, predictions: storage.view() }).unwrap();
+    let name = Some("street \"1\".mp4");
+    sink.write(&Record { info, name, image: None, predictions: storage.view() }).unwrap();
     let nothing = PredictionsBuf::new(0, 0, 0);
     let info = FrameInfo { index: 5, source: SourceId(1), ..info };
-    sink.write(&Record { info, image: None, predictions: nothing.view() }).unwrap();
+    sink.write(&Record { info, name: None, image: None, predictions: nothing.view() }).unwrap();
     let text = String::from_utf8(sink.into_inner().unwrap()).unwrap();
     // The mask, column by column in 5 x 4 pixels: rows 2 and 3 of column 1, rows 1 and 2 of column 2.
     assert_eq!(
@@ -300,9 +299,10 @@ fn a_full_disk_is_told_apart() {
         eprintln!("IGNORED: no /dev/full");
         return;
     }
-    let mut sink = JsonLines::create("/dev/full", &["person"], SourceNames::new()).unwrap();
+    let mut sink = JsonLines::create("/dev/full", &["person"]).unwrap();
     let nothing = PredictionsBuf::new(0, 0, 0);
-    sink.write(&Record { info: FrameInfo::default(), image: None, predictions: nothing.view() }).unwrap();
+    sink.write(&Record { info: FrameInfo::default(), name: None, image: None, predictions: nothing.view() })
+        .unwrap();
     assert!(matches!(sink.flush(), Err(MediaError::DiskFull { .. })));
 }
 
@@ -311,27 +311,19 @@ fn sinks_draw_and_name_their_files() {
     let folder = tempfile::tempdir().unwrap();
     let spec = ModelSpec::boxes("test", None, &["person"]);
     let options = DrawOptions { draw_tags: true, ..DrawOptions::default() };
-    let mut names = SourceNames::new();
-    names.add_images(SourceId(0), ["a/one.png", "b/one.png", "c.webp"].map(Into::into).to_vec());
-    names.add(SourceId(1), "clip.mp4");
     let annotator = Annotator::new(&spec, options).with_trails(8);
     let directory = folder.path().join("results");
-    let mut images = ImageSink::create(&directory, annotator.clone(), names).unwrap();
+    let mut images = ImageSink::create(&directory, annotator.clone()).unwrap();
     let path = folder.path().join("video.mp4");
     let writer = VideoWriter::create(&path, None, 30.0).unwrap();
     let mut video = VideoSink::new(writer, annotator);
 
     let storage = predictions();
     let picture = picture(64, 48, 0);
-    for (index, source) in [(0, 0), (1, 0), (2, 0), (7, 1)] {
-        let info = FrameInfo {
-            index,
-            timestamp_us: index * 50_000,
-            source: SourceId(source),
-            width: 64,
-            height: 48,
-        };
-        let record = Record { info, image: picture.view(), predictions: storage.view() };
+    for (index, name) in [(0, "a/one.png"), (1, "b/one.png"), (2, "c.webp"), (7, "clip.mp4")] {
+        let info =
+            FrameInfo { index, timestamp_us: index * 50_000, source: SourceId(0), width: 64, height: 48 };
+        let record = Record { info, name: Some(name), image: picture.view(), predictions: storage.view() };
         images.write(&record).unwrap();
         video.write(&record).unwrap();
     }
@@ -344,7 +336,7 @@ fn sinks_draw_and_name_their_files() {
     written.sort();
     assert_eq!(written, ["c.jpg", "clip_000007.jpg", "one-2.png", "one.png"]);
     let mut source = VideoSource::open(&path, VideoOptions::default()).unwrap();
-    assert_eq!(source.frame_count(), 4);
+    assert_eq!(source.frame_count(), Some(4));
     assert!(source.next_frame().unwrap().is_some());
 }
 
@@ -388,7 +380,7 @@ proptest! {
                 Err(error) => panic!("{error}"),
             }
         }
-        prop_assert_eq!(frames + errors, source.frame_count());
+        prop_assert_eq!(Some(frames + errors), source.frame_count());
         prop_assert_eq!(errors, source.corrupt());
     }
 }

@@ -70,7 +70,7 @@ fn run(
     let mut source = VideoSource::open(video, options)?;
     let mut tracker = BotSort::new(BotSortConfig::default(), Box::new(TrackStorage::<64, 128>::new()))?;
     let mut annotator =
-        Annotator::new(&predictor.spec(), DrawOptions { draw_tags: true, ..DrawOptions::default() });
+        Annotator::new(predictor.spec().labels, DrawOptions { draw_tags: true, ..DrawOptions::default() });
     let mut results = PredictionsBuf::new(128, 0, 0);
     loop {
         let start = Instant::now();
@@ -83,7 +83,12 @@ fn run(
         tracker.update(&frame, results.view_mut().detections_mut())?;
         let tracked = start.elapsed();
         let start = Instant::now();
-        let record = Record { info: frame.info, image: Some(frame.image), predictions: results.view() };
+        let record = Record {
+            info: frame.info,
+            name: frame.name,
+            image: Some(frame.image),
+            predictions: results.view(),
+        };
         std::hint::black_box(annotator.annotate(&record));
         let drawn = start.elapsed();
         let frame_times =

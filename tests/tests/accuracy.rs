@@ -17,7 +17,7 @@ fn yolox_nano() -> Option<Model> {
     Some(loader.load(weights.to_str().unwrap(), &options, &mut NoProgress).unwrap())
 }
 
-fn detections(model: &mut Model, image: &std::path::Path, settings: &Settings) -> Vec<Detection> {
+fn detections(model: &Model, image: &std::path::Path, settings: &Settings) -> Vec<Detection> {
     let mut session = model.predict(image, settings).unwrap();
     let prediction = session.next().unwrap().unwrap();
     assert_eq!(prediction.losses().invalid, 0);
@@ -27,13 +27,13 @@ fn detections(model: &mut Model, image: &std::path::Path, settings: &Settings) -
 /// The same photos and thresholds through ONNX Runtime give .3073.
 #[test]
 fn average_precision_on_coco_photos() {
-    let (Some(mut model), Some(truth)) = (yolox_nano(), data("coco/instances.json")) else { return };
+    let (Some(model), Some(truth)) = (yolox_nano(), data("coco/instances.json")) else { return };
     let dataset = Dataset::read(&truth).unwrap();
     let settings = Settings { conf: Some(0.001), iou: Some(0.65), ..Settings::default() };
     let mut results = Results::default();
     for image in &dataset.images {
         let path = truth.with_file_name("images").join(&image.file_name);
-        let found = detections(&mut model, &path, &settings);
+        let found = detections(&model, &path, &settings);
         results.push(&dataset, image.id, &found).unwrap();
     }
     let summary = coco::evaluate(&dataset, &results, &Params::default()).unwrap();
@@ -45,13 +45,13 @@ fn average_precision_on_coco_photos() {
 /// A mosaic of 5120 x 3200 pixels with 414 objects: hopeless at once, good in windows.
 #[test]
 fn average_precision_of_a_sliding_window_on_a_large_mosaic() {
-    let (Some(mut model), Some(truth)) = (yolox_nano(), data("highres/mosaic_coco_5120x3200.json")) else {
+    let (Some(model), Some(truth)) = (yolox_nano(), data("highres/mosaic_coco_5120x3200.json")) else {
         return;
     };
     let dataset = Dataset::read(&truth).unwrap();
     let mut ap50 = |sliding_window| {
         let settings = Settings { conf: Some(0.001), sliding_window, ..Settings::default() };
-        let found = detections(&mut model, &truth.with_extension("jpg"), &settings);
+        let found = detections(&model, &truth.with_extension("jpg"), &settings);
         let mut results = Results::default();
         results.push(&dataset, dataset.images[0].id, &found).unwrap();
         let params = Params { max_detections: [1, 10, 1000], ..Params::default() };

@@ -58,7 +58,7 @@ fn loader(home: &Path, url: &str, sha256: &str, offline: bool) -> Loader {
 }
 
 fn detections(loader: &Loader, image: &Path) -> Vec<Detection> {
-    let mut model = loader.load("mirrored/nano", &LoadOptions::default(), &mut NoProgress).unwrap();
+    let model = loader.load("mirrored/nano", &LoadOptions::default(), &mut NoProgress).unwrap();
     let prediction = model.predict(image, &Settings::default()).unwrap().next().unwrap().unwrap();
     let classes: Vec<&str> = prediction.classes().collect();
     assert!(classes.contains(&"dog") && classes.contains(&"bicycle"), "{classes:?}");

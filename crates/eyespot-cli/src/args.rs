@@ -3,6 +3,7 @@
 // The comments are the help texts: back-ticks would be printed.
 #![allow(clippy::doc_markdown)]
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -80,6 +81,13 @@ pub(crate) struct Predict {
     /// model's].
     #[arg(long)]
     pub(crate) iou: Option<f32>,
+    /// Frames, or windows of a frame, that the model gets at once [default: 1].
+    #[arg(long, value_name = "N")]
+    pub(crate) batch_size: Option<NonZeroUsize>,
+    /// Size of the model's input: one number, or HEIGHTxWIDTH [default: the model's]. With --sliding-window: the size
+    /// that each frame gets before it is cut.
+    #[arg(long, value_name = "N|HxW")]
+    pub(crate) img_size: Option<Size>,
     /// Keep only these classes.
     #[arg(long, value_delimiter = ',', value_name = "NAME,..")]
     pub(crate) classes: Vec<String>,
@@ -109,9 +117,6 @@ pub(crate) struct ModelArgs {
     /// Where it runs: auto, cpu, wgpu or wgpu:N [default: the board's].
     #[arg(long)]
     pub(crate) device: Option<String>,
-    /// Size of the model's input: one number, or HEIGHTxWIDTH [default: the model's].
-    #[arg(long, value_name = "N|HxW")]
-    pub(crate) img_size: Option<Size>,
     /// Never fetch weights.
     #[arg(long)]
     pub(crate) offline: bool,

@@ -4,11 +4,9 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::time::Instant;
 
-use eyespot_core::{
-    ErrorType, Pipeline, Predictions, PredictionsBuf, Predictor as _, Record, Sink, SourceId,
-};
+use eyespot_core::{ErrorType, Pipeline, Predictions, PredictionsBuf, Predictor as _, Record, Sink};
 use eyespot_eval::mot::{self, Row, Sequence};
-use eyespot_media::{Annotator, ColorBy, DrawOptions, JsonLines, SourceNames, VideoSink, VideoWriter};
+use eyespot_media::{Annotator, ColorBy, DrawOptions, JsonLines, VideoSink, VideoWriter};
 use eyespot_motion::{MotionConfig, MotionPredictor, MotionStorage};
 use eyespot_scene::{Scene, SceneConfig, SceneSource};
 use eyespot_track::{BotSort, BotSortConfig, TrackStorage};
@@ -36,7 +34,7 @@ pub(crate) fn run(demo: &Demo, quiet: bool) -> Result<Outcome, Failure> {
         .map_err(|error| format!("{}: {error}", demo.save_dir.display()))?;
     let path = |name: &str| demo.save_dir.join(name);
     let (video, results) = (path("demo.mp4"), path("demo.jsonl"));
-    let sinks = (Tracked::default(), sinks(&video, &results, &predictor.spec(), config.fps)?);
+    let sinks = (Tracked::default(), sinks(&video, &results, predictor.spec().labels, config.fps)?);
     let mut pipeline = Pipeline::new(camera, predictor, tracker, sinks, PredictionsBuf::new(64, 0, 0));
 
     let start = Instant::now();
@@ -80,20 +78,18 @@ pub(crate) fn run(demo: &Demo, quiet: bool) -> Result<Outcome, Failure> {
 fn sinks(
     video: &Path,
     results: &Path,
-    spec: &eyespot_core::ModelSpec<'_>,
+    labels: &[&str],
     fps: u16,
 ) -> Result<(JsonLines<impl std::io::Write + use<>>, VideoSink), Failure> {
-    let mut names = SourceNames::new();
-    names.add(SourceId(0), "scene");
     let options = DrawOptions {
         draw_tags: true,
         fill_rectangles: false,
         color_by: ColorBy::Track,
         ..DrawOptions::default()
     };
-    let annotator = Annotator::new(spec, options).with_trails(30);
+    let annotator = Annotator::new(labels, options).with_trails(30);
     let writer = VideoWriter::create(video, None, f32::from(fps))?;
-    Ok((JsonLines::create(results, spec.labels, names)?, VideoSink::new(writer, annotator)))
+    Ok((JsonLines::create(results, labels)?, VideoSink::new(writer, annotator)))
 }
 
 /// What really is in the scene, as rows of ground truth. Objects that can hardly be seen are not evaluated.

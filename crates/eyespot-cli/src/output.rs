@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use eyespot_core::{AnyError, Boxed, ErrorType, ModelSpec, Record, Sink};
+use eyespot_core::{AnyError, Boxed, ErrorType, Record, Sink, SourceId};
 use eyespot_media::{
-    Annotator, ColorBy, DrawOptions, ImageSink, JsonLines, MediaError, Source, SourceNames, VideoSink,
-    VideoWriter,
+    Annotator, ColorBy, DrawOptions, ImageSink, JsonLines, MediaError, VideoSink, VideoWriter,
 };
+use eyespot_runtime::{Model, SourceInfo};
 
 use crate::args;
 
@@ -20,78 +20,66 @@ const RESULTS: &str = "predictions.jsonl";
 pub(crate) struct Output {
     json: Vec<Box<dyn Sink<Error = AnyError>>>,
     pictures: Option<Pictures>,
-    video: Option<VideoSink>,
     written: Vec<PathBuf>,
 }
 
-/// What annotated pictures and videos need.
+/// Annotated pictures of images, and an annotated video for each video.
 struct Pictures {
     dir: PathBuf,
     annotator: Annotator,
     images: ImageSink,
+    videos: Vec<SourceInfo>,
+    /// The video that is being written, and its source.
+    video: Option<(SourceId, VideoSink)>,
     /// Names of videos that are taken.
-    videos: HashSet<String>,
-    /// Is the current input a video?
-    in_video: bool,
+    taken: HashSet<String>,
 }
 
 impl Output {
-    /// Creates the folder and the files of JSON. `names` tells which file each frame comes from.
+    /// Creates the folder and the files of JSON.
     pub(crate) fn new(
         args: &args::Output,
-        spec: &ModelSpec<'_>,
-        names: &SourceNames,
+        model: &Model,
+        sources: &[SourceInfo],
         tracking: bool,
     ) -> Result<Self, MediaError> {
-        let mut output = Self { json: Vec::new(), pictures: None, video: None, written: Vec::new() };
+        let mut output = Self { json: Vec::new(), pictures: None, written: Vec::new() };
+        let labels = model.labels();
         if let Some(dir) = &args.save_dir {
             std::fs::create_dir_all(dir).map_err(|source| MediaError::Write { path: dir.clone(), source })?;
-            output.add_json(&dir.join(RESULTS), spec, names)?;
+            output.add_json(&dir.join(RESULTS), labels)?;
             if !args.no_visualize {
-                let annotator = annotator(args, spec, tracking);
-                let images = ImageSink::create(dir, annotator.clone(), names.clone())?;
-                let dir = dir.clone();
-                output.pictures =
-                    Some(Pictures { dir, annotator, images, videos: HashSet::new(), in_video: false });
+                let annotator = annotator(args, model, tracking);
+                output.pictures = Some(Pictures {
+                    dir: dir.clone(),
+                    images: ImageSink::create(dir, annotator.clone())?,
+                    annotator,
+                    videos: sources.iter().filter(|source| source.is_video()).cloned().collect(),
+                    video: None,
+                    taken: HashSet::new(),
+                });
             }
         }
         match &args.json {
             Some(path) if path.as_os_str() == "-" => {
-                let json = JsonLines::new(std::io::stdout(), spec.labels, names.clone());
-                output.json.push(Box::new(Boxed(json)));
+                output.json.push(Box::new(Boxed(JsonLines::new(std::io::stdout(), labels))));
             }
-            Some(path) => output.add_json(path, spec, names)?,
+            Some(path) => output.add_json(path, labels)?,
             None => {}
         }
         Ok(output)
     }
 
-    fn add_json(&mut self, path: &Path, spec: &ModelSpec<'_>, names: &SourceNames) -> Result<(), MediaError> {
-        let json = JsonLines::create(path, spec.labels, names.clone())?;
+    fn add_json(&mut self, path: &Path, labels: &[String]) -> Result<(), MediaError> {
+        let json = JsonLines::create(path, labels)?;
         self.json.push(Box::new(Boxed(json)));
         self.written.push(path.to_owned());
         Ok(())
     }
 
-    /// The next input: a video gets a video.
-    pub(crate) fn begin(&mut self, source: &Source) -> Result<(), MediaError> {
-        let Some(pictures) = &mut self.pictures else { return Ok(()) };
-        pictures.in_video = matches!(source, Source::Video(_));
-        if let Source::Video(video) = source {
-            let name = pictures.video_name(video.path());
-            let path = pictures.dir.join(name);
-            let writer = VideoWriter::create(&path, Some(video.path()), video.fps() as f32)?;
-            self.video = Some(VideoSink::new(writer, pictures.annotator.clone()));
-            self.written.push(path);
-        } else if !self.written.contains(&pictures.dir) {
-            self.written.push(pictures.dir.clone());
-        }
-        Ok(())
-    }
-
-    /// The input is over: its video is finished.
+    /// Everything is over: the last video is finished.
     pub(crate) fn end(&mut self) -> Result<(), MediaError> {
-        self.video.take().map_or(Ok(()), VideoSink::finish)
+        self.pictures.as_mut().map_or(Ok(()), Pictures::end_video)
     }
 
     /// What was written, for the summary.
@@ -101,12 +89,39 @@ impl Output {
 }
 
 impl Pictures {
+    /// Draws a record and notes a new file in `written`.
+    fn write(&mut self, record: &Record<'_>, written: &mut Vec<PathBuf>) -> Result<(), MediaError> {
+        let id = record.info.source;
+        if self.video.as_ref().is_some_and(|(of, _)| *of != id) {
+            self.end_video()?;
+        }
+        if let Some((_, video)) = &mut self.video {
+            return video.write(record);
+        }
+        let Some(source) = self.videos.iter().find(|source| source.id == id) else {
+            if !written.contains(&self.dir) {
+                written.push(self.dir.clone());
+            }
+            return self.images.write(record);
+        };
+        let (input, fps) = (PathBuf::from(&source.name), source.fps.unwrap_or(30.0));
+        let name = self.video_name(&input);
+        let path = self.dir.join(name);
+        let writer = VideoWriter::create(&path, Some(input.as_path()), fps as f32)?;
+        written.push(path);
+        self.video.insert((id, VideoSink::new(writer, self.annotator.clone()))).1.write(record)
+    }
+
+    fn end_video(&mut self) -> Result<(), MediaError> {
+        self.video.take().map_or(Ok(()), |(_, video)| video.finish())
+    }
+
     /// The name of an annotated video: that of the input, with a number where another input took it.
     fn video_name(&mut self, input: &Path) -> String {
         let stem = input.file_stem().map_or_else(|| "video".into(), |stem| stem.to_string_lossy());
         let mut name = format!("{stem}.mp4");
         let mut number = 2;
-        while !self.videos.insert(name.clone()) {
+        while !self.taken.insert(name.clone()) {
             name = format!("{stem}-{number}.mp4");
             number += 1;
         }
@@ -115,7 +130,7 @@ impl Pictures {
 }
 
 /// How results are drawn: by track with trails where there are tracks, by class otherwise.
-fn annotator(args: &args::Output, spec: &ModelSpec<'_>, tracking: bool) -> Annotator {
+fn annotator(args: &args::Output, model: &Model, tracking: bool) -> Annotator {
     let options = DrawOptions {
         thickness: args.thickness,
         opacity: args.opacity,
@@ -124,7 +139,7 @@ fn annotator(args: &args::Output, spec: &ModelSpec<'_>, tracking: bool) -> Annot
         color_by: if tracking { ColorBy::Track } else { ColorBy::Class },
         ..DrawOptions::default()
     };
-    let annotator = Annotator::new(spec, options);
+    let annotator = Annotator::new(model.labels(), options).with_skeleton(model.skeleton());
     if tracking { annotator.with_trails(TRAIL) } else { annotator }
 }
 
@@ -138,12 +153,10 @@ impl Sink for Output {
         for json in &mut self.json {
             json.write(record)?;
         }
-        if let Some(video) = &mut self.video {
-            video.write(record).map_err(AnyError::new)?;
-        } else if let Some(pictures) = self.pictures.as_mut().filter(|pictures| !pictures.in_video) {
-            pictures.images.write(record).map_err(AnyError::new)?;
+        match &mut self.pictures {
+            Some(pictures) => pictures.write(record, &mut self.written).map_err(AnyError::new),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), AnyError> {

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use eyespot_core::{Losses, SourceId, TrackId};
 use eyespot_decode::{Merge, Overlap};
-use eyespot_media::{ImageOptions, Source, SourceNames, SourceOptions, VideoOptions};
+use eyespot_media::{ImageOptions, SourceOptions, VideoOptions};
 use eyespot_runtime::{
-    LoadOptions, Loader, Model, Session, Settings, StageTimes, Tracking, WindowSettings, is_fatal,
+    LoadOptions, Loader, Model, Session, Settings, StageTimes, Tracking, WindowSettings,
 };
 use eyespot_window::Tiles;
 
@@ -22,17 +22,24 @@ const SHOWN_FAILURES: u64 = 10;
 pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outcome, Failure> {
     // Whatever is wrong with the arguments is said before weights are fetched or anything is written.
     let settings = settings(predict)?;
-    let mut total = Total::default();
-    let (sources, names) = open(predict, &settings, &mut total)?;
-    let mut model = load(&predict.model, settings.tracking.as_ref(), board, quiet)?;
-    let mut output = Output::new(&predict.output, &model.spec(), &names, settings.tracking.is_some())?;
-    let start = Instant::now();
-    for (name, source) in sources {
-        let ran = run_source(&mut model, &name, source, &settings, &mut output, &mut total, quiet);
-        // What was written before stays valid, also in the video of an input that was broken off.
-        output.end()?;
-        ran?;
+    let images = ImageOptions { recursive: settings.recursive, ..ImageOptions::default() };
+    let options = SourceOptions { images, video: settings.video };
+    let sources = eyespot_media::open_all(predict.input.clone(), &options);
+    if sources.iter().all(Result::is_err) {
+        let errors = sources.into_iter().filter_map(Result::err);
+        let errors: Vec<String> = errors.map(|error| error.to_string()).collect();
+        return Err(errors.join("\n").into());
     }
+    let model = load(&predict.model, settings.tracking.as_ref(), board, quiet)?;
+    let start = Instant::now();
+    let mut session = Session::new(&model, sources, &settings)?;
+    let mut output = Output::new(&predict.output, &model, session.sources(), settings.tracking.is_some())?;
+    let mut total = Total::default();
+    let ran = take_all(&mut session, &mut output, &mut total, quiet);
+    // What was written before stays valid, also in the video of an input that was broken off.
+    output.end()?;
+    ran?;
+    total.times = session.times();
     if !quiet {
         summary(&model, &total, &output, start.elapsed());
     }
@@ -41,32 +48,6 @@ pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outco
         (failed, 0) => Err(format!("none of {failed} frames or files could be processed").into()),
         _ => Ok(Outcome::Partial),
     }
-}
-
-/// Opens all inputs. One that can't be opened is reported and counted; the others go on.
-fn open(
-    predict: &Predict,
-    settings: &Settings,
-    total: &mut Total,
-) -> Result<(Vec<(String, Source)>, SourceNames), Failure> {
-    let images = ImageOptions { recursive: settings.recursive, ..ImageOptions::default() };
-    let options = SourceOptions { images, video: settings.video };
-    let (mut sources, mut names) = (Vec::new(), SourceNames::new());
-    for (number, input) in predict.input.iter().enumerate() {
-        let id = SourceId(u16::try_from(number).map_err(|_| "more than 65536 inputs: give their directory")?);
-        match eyespot_media::open(input, &options) {
-            Ok(source) => {
-                names.add_source(id, &source);
-                let name = input.file_name().unwrap_or(input.as_os_str()).to_string_lossy().into_owned();
-                sources.push((name, source.with_id(id)));
-            }
-            Err(error) => {
-                total.failed += 1;
-                eprintln!("error: {error}");
-            }
-        }
-    }
-    if sources.is_empty() { Err("no input could be opened".into()) } else { Ok((sources, names)) }
 }
 
 /// What a run did.
@@ -79,30 +60,29 @@ struct Total {
     losses: Losses,
 }
 
-/// Runs one input through the model. Broken frames are reported and counted; only what ends everything is an error.
-fn run_source(
-    model: &mut Model,
-    name: &str,
-    source: Source,
-    settings: &Settings,
+/// Takes all results. Broken items are reported and counted; only what ends everything is an error.
+fn take_all(
+    session: &mut Session,
     output: &mut Output,
     total: &mut Total,
     quiet: bool,
 ) -> Result<(), Failure> {
-    output.begin(&source)?;
-    let bar = progress::frames(quiet, name, source.frame_count());
-    let mut session = Session::new(model, source, settings)?;
+    let name = match session.sources() {
+        [one] => one.name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned(),
+        all => format!("{} inputs", all.len()),
+    };
+    let bar = progress::frames(quiet, &name, session.progress().total.unwrap_or_default());
     let ended = loop {
         match session.step(output) {
             Ok(Some(info)) => {
-                let results = session.results();
+                let Some(results) = session.results() else { continue };
                 total.objects += results.len() as u64;
                 let tracks = results.track_ids().flatten();
                 total.tracks.extend(tracks.map(|track| (info.source, track)));
                 total.losses += results.losses();
             }
             Ok(None) => break Ok(()),
-            Err(error) if is_fatal(&error) => break Err(error.into()),
+            Err(error) if error.is_fatal() => break Err(error.into()),
             Err(error) => {
                 total.failed += 1;
                 if total.failed <= SHOWN_FAILURES {
@@ -113,7 +93,6 @@ fn run_source(
         bar.inc(1);
     };
     bar.finish_and_clear();
-    total.times += session.times();
     ended
 }
 
@@ -125,6 +104,8 @@ fn settings(predict: &Predict) -> Result<Settings, Failure> {
     Ok(Settings {
         conf: predict.conf,
         iou: predict.iou,
+        batch_size: predict.batch_size,
+        img_size: predict.img_size.map(|size| size.0),
         classes: (!predict.classes.is_empty()).then(|| predict.classes.clone()),
         recursive: predict.recursive,
         video: VideoOptions {
@@ -168,10 +149,7 @@ fn load(
 ) -> Result<Model, Failure> {
     let mut loader = Loader::from_env()?;
     loader.pull.offline = args.offline;
-    let options = LoadOptions {
-        device: args.device.clone().unwrap_or_else(|| board.device.to_owned()),
-        img_size: args.img_size.map(|size| size.0),
-    };
+    let options = LoadOptions { device: args.device.clone().unwrap_or_else(|| board.device.to_owned()) };
     let model = loader.load(&args.model, &options, &mut Download::new(quiet, &args.model))?;
     let Some(name) = tracking.filter(|tracking| tracking.with_reid).map(|tracking| &tracking.reid_model)
     else {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use eyespot_core::{ErrorType, ModelSpec, Record, Sink};
+use eyespot_core::{ErrorType, Record, Sink};
 
 use crate::{Canvas, DrawOptions, MediaError, Trails, VideoWriter, draw, save_image};
 
@@ -19,11 +19,18 @@ pub struct Annotator {
 }
 
 impl Annotator {
-    /// Draws the objects of a model.
+    /// Draws objects of the classes `labels`; the index is the class.
     #[must_use]
-    pub fn new(spec: &ModelSpec<'_>, options: DrawOptions) -> Self {
-        let labels = spec.labels.iter().map(|&label| label.to_owned()).collect();
-        Self { labels, skeleton: spec.skeleton.to_vec(), options, ..Self::default() }
+    pub fn new(labels: &[impl AsRef<str>], options: DrawOptions) -> Self {
+        let labels = labels.iter().map(|label| label.as_ref().to_owned()).collect();
+        Self { labels, options, ..Self::default() }
+    }
+
+    /// Connects these pairs of keypoints.
+    #[must_use]
+    pub fn with_skeleton(mut self, skeleton: &[(u8, u8)]) -> Self {
+        self.skeleton = skeleton.to_vec();
+        self
     }
 
     /// Draws the last `length` positions of each track too.

@@ -6,7 +6,7 @@ use std::path::Path;
 use eyespot_core::{FrameSource, SourceId};
 
 use crate::sniff::{Kind, kind, refusal};
-use crate::{ImageOptions, ImageSource, MediaError, VideoOptions, VideoSource};
+use crate::{ImageOptions, ImageSource, Input, MediaError, VideoOptions, VideoSource};
 
 /// How an input is read. The part that does not fit the input is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -50,5 +50,17 @@ pub fn open(input: impl AsRef<Path>, options: &SourceOptions) -> Result<Box<dyn 
         Kind::Image => Ok(Box::new(ImageSource::open(path, options.images)?)),
         Kind::Mp4 => Ok(Box::new(VideoSource::open(path, options.video)?)),
         other => Err(refusal(path, other)),
+    }
+}
+
+/// Opens all inputs. One that can't be opened is an error in its place.
+#[must_use]
+pub fn open_all(
+    input: impl Into<Input>,
+    options: &SourceOptions,
+) -> Vec<Result<Box<dyn MediaSource>, MediaError>> {
+    match input.into() {
+        Input::Path(path) => vec![open(path, options)],
+        Input::List(list) => list.into_iter().flat_map(|input| open_all(input, options)).collect(),
     }
 }

@@ -44,10 +44,7 @@ mod detectors {
             let device = open(options)?;
             let name = device.to_string();
             let model: Yolox = model(weights, &device)?;
-            let mut predictor = BurnPredictor::new(model, device).map_err(AnyError::new)?;
-            if let Some(size) = options.img_size {
-                predictor = predictor.with_input_size(size).map_err(AnyError::new)?;
-            }
+            let predictor = BurnPredictor::new(model, device).map_err(AnyError::new)?;
             Ok(Loaded { plugin: Box::new(Boxed(predictor)), device: name })
         }
     }

@@ -12,14 +12,14 @@ pub type Classes = ClassSet<64>;
 ///
 /// # Errors
 /// [`RuntimeError::UnknownClass`] for a name that the model does not have, with the nearest ones.
-pub fn classes(names: &[String], labels: &[&str]) -> Result<Classes, RuntimeError> {
+pub fn classes(names: &[String], labels: &[impl AsRef<str>]) -> Result<Classes, RuntimeError> {
     let mut set = Classes::new();
     for name in names {
-        let position = labels.iter().position(|label| label.eq_ignore_ascii_case(name.trim()));
+        let position = labels.iter().position(|label| label.as_ref().eq_ignore_ascii_case(name.trim()));
         let class = position.and_then(|position| u16::try_from(position).ok()).map(ClassId);
         let unknown = || RuntimeError::UnknownClass {
             name: name.clone(),
-            nearest: nearest(name, labels.iter().copied()).into_iter().map(str::to_owned).collect(),
+            nearest: nearest(name, labels.iter().map(AsRef::as_ref)).into_iter().map(str::to_owned).collect(),
         };
         set.insert(class.ok_or_else(unknown)?).map_err(|_| unknown())?;
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use eyespot_core::{AnyError, Error, ErrorKind, OptionError, PipelineError};
+use eyespot_image::ResizeError;
 use eyespot_media::MediaError;
 use eyespot_models::{ManifestError, StoreError, UnknownModel};
 use eyespot_window::WindowError;
@@ -57,6 +58,23 @@ pub enum RuntimeError {
     /// Input could not be opened.
     #[error(transparent)]
     Media(#[from] MediaError),
+    /// A size of the input was asked of a model that takes frames as they are.
+    #[error(
+        "`img_size`: the model `{model}` has no input size, it takes frames as they are: leave it out, or use a sliding window"
+    )]
+    NoInputSize {
+        /// The model.
+        model: String,
+    },
+    /// A frame can't be resized as asked.
+    #[error("`img_size`: {0}")]
+    Resize(#[from] ResizeError),
+    /// More inputs than can be told apart.
+    #[error("more than 65536 inputs: give a directory, a list file or fewer of them")]
+    TooManyInputs,
+    /// The system gives no thread.
+    #[error("no thread for the session: {0}")]
+    Thread(std::io::Error),
     /// The model could not be loaded.
     #[error("model `{model}`: {error}")]
     Load {
@@ -82,9 +100,14 @@ impl Error for RuntimeError {
                 ErrorKind::NotFound
             }
             Self::UnknownWeights { .. } => ErrorKind::Unsupported,
-            Self::Option(_) | Self::Tracking { .. } | Self::Window(_) | Self::Manifest(_) => {
-                ErrorKind::InvalidInput
-            }
+            Self::Option(_)
+            | Self::Tracking { .. }
+            | Self::Window(_)
+            | Self::Manifest(_)
+            | Self::Resize(_)
+            | Self::TooManyInputs => ErrorKind::InvalidInput,
+            Self::NoInputSize { .. } => ErrorKind::Unsupported,
+            Self::Thread(_) => ErrorKind::Other,
             Self::Store(error) => error.kind(),
             Self::Media(error) => error.kind(),
             Self::Load { error, .. } => error.kind(),
@@ -92,5 +115,69 @@ impl Error for RuntimeError {
     }
 }
 
-/// Which stage of a session failed. A failed source or predictor costs one frame; the session can go on.
-pub type SessionError = PipelineError<MediaError, AnyError, AnyError, AnyError>;
+/// Which stage failed, and how.
+pub type StageError = PipelineError<MediaError, AnyError, AnyError, AnyError>;
+
+/// An item of a session that failed. The others are not touched by it, unless it [is fatal](Self::is_fatal).
+#[derive(Debug)]
+pub struct SessionError {
+    /// Path or address of the image or video; empty where the error itself names it.
+    pub item: String,
+    /// Which stage failed, and how.
+    pub error: StageError,
+}
+
+impl SessionError {
+    /// A thread of the session panicked.
+    pub(crate) fn crashed() -> Self {
+        Self { item: String::new(), error: PipelineError::Predictor(AnyError::new(Crashed)) }
+    }
+
+    /// Does it end the session? A broken item does not; a lost device and a sink that can't write do.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        match &self.error {
+            PipelineError::Source(_) => false,
+            PipelineError::Predictor(error) => error.kind() == ErrorKind::Device,
+            PipelineError::Tracker(_) | PipelineError::Sink(_) => true,
+        }
+    }
+}
+
+impl std::fmt::Display for SessionError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.error, self.item.as_str()) {
+            (PipelineError::Source(error), _) => error.fmt(f),
+            (error, "") => error.fmt(f),
+            (error, item) => write!(f, "{item}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for SessionError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.error {
+            PipelineError::Source(error) => error.source(),
+            PipelineError::Predictor(error) | PipelineError::Tracker(error) | PipelineError::Sink(error) => {
+                error.source()
+            }
+        }
+    }
+}
+
+impl Error for SessionError {
+    fn kind(&self) -> ErrorKind {
+        self.error.kind()
+    }
+}
+
+/// A thread of a session panicked: a bug in a plugin.
+#[derive(Debug, thiserror::Error)]
+#[error("a stage of the session broke down, see the message of its panic: please report it to its author")]
+struct Crashed;
+
+impl Error for Crashed {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Device
+    }
+}

@@ -1,12 +1,14 @@
 //! A model, ready to predict.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use eyespot_core::{InputSize, ModelSpec, Predictor as _};
+use eyespot_core::{Boxed, InputSize, Outputs, Predictor};
+use eyespot_media::Input;
 use eyespot_models::{Progress, PullOptions, Store};
 
 use crate::registry::{BoxedEmbedder, BoxedPredictor, LoadOptions, Loaded, Plugins, Registry, Weights};
+use crate::shared_embedder::SharedEmbedder;
 use crate::{RuntimeError, Session, Settings};
 
 /// Finds models: by name in the registry, in the store of weights, or in a file.
@@ -106,12 +108,23 @@ fn is_weights_name(file: &Path) -> bool {
 /// Part of the name of cached weights: another layout or another Burn gets another file.
 const CACHE_TAG: &str = concat!("v", env!("CARGO_PKG_VERSION"));
 
-/// A model, ready to predict.
+/// A model, ready to predict. A handle: its clones are the same model, and sessions that share it take turns.
 #[allow(missing_debug_implementations)]
+#[derive(Clone)]
 pub struct Model {
-    pub(crate) predictor: BoxedPredictor,
-    pub(crate) embedder: Option<BoxedEmbedder>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) embedder: Option<SharedEmbedder>,
+}
+
+/// A model and what it says about itself.
+pub(crate) struct Shared {
+    pub(crate) predictor: Mutex<BoxedPredictor>,
+    name: String,
     pub(crate) labels: Arc<[String]>,
+    input: Option<InputSize>,
+    pub(crate) outputs: Outputs,
+    skeleton: Vec<(u8, u8)>,
+    conf: f32,
     device: String,
     weights: Option<PathBuf>,
 }
@@ -119,8 +132,27 @@ pub struct Model {
 impl Model {
     fn new(loaded: Loaded, weights: Option<PathBuf>) -> Self {
         let Loaded { plugin: predictor, device } = loaded;
-        let labels = predictor.spec().labels.iter().map(|label| (*label).to_owned()).collect();
-        Self { predictor, embedder: None, labels, device, weights }
+        let spec = predictor.spec();
+        let shared = Shared {
+            name: spec.name.to_owned(),
+            labels: spec.labels.iter().map(|label| (*label).to_owned()).collect(),
+            input: spec.input,
+            outputs: spec.outputs,
+            skeleton: spec.skeleton.to_vec(),
+            conf: spec.conf,
+            device,
+            weights,
+            predictor: Mutex::new(predictor),
+        };
+        Self { shared: Arc::new(shared), embedder: None }
+    }
+
+    /// A predictor of the program itself.
+    pub fn from_predictor<P: Predictor + Send + 'static>(predictor: P) -> Self
+    where
+        P::Error: Send + Sync + 'static,
+    {
+        Self::new(Loaded { plugin: Box::new(Boxed(predictor)), device: "cpu".to_owned() }, None)
     }
 
     /// Loads a model by name or from a file of weights, on the best device, with the store and mirror that the
@@ -136,55 +168,65 @@ impl Model {
     /// such a session loads [`Tracking::reid_model`](crate::Tracking::reid_model) as [`load`](Self::load) does.
     #[must_use]
     pub fn with_embedder(mut self, embedder: BoxedEmbedder) -> Self {
-        self.embedder = Some(embedder);
+        self.embedder = Some(SharedEmbedder::new(embedder));
         self
     }
 
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.predictor.spec().name
-    }
-
-    /// All that it says about itself.
-    #[must_use]
-    pub fn spec(&self) -> ModelSpec<'_> {
-        self.predictor.spec()
+        &self.shared.name
     }
 
     /// Its class names.
     #[must_use]
     pub fn labels(&self) -> &[String] {
-        &self.labels
+        &self.shared.labels
     }
 
     /// Its input size, if it has one.
     #[must_use]
     pub fn input_size(&self) -> Option<InputSize> {
-        self.predictor.spec().input
+        self.shared.input
+    }
+
+    /// What it gives beside boxes.
+    #[must_use]
+    pub fn outputs(&self) -> Outputs {
+        self.shared.outputs
+    }
+
+    /// Pairs of keypoints that a drawing connects.
+    #[must_use]
+    pub fn skeleton(&self) -> &[(u8, u8)] {
+        &self.shared.skeleton
+    }
+
+    /// The score threshold that it takes where the caller gives none.
+    #[must_use]
+    pub fn conf(&self) -> f32 {
+        self.shared.conf
     }
 
     /// What it runs on.
     #[must_use]
     pub fn device(&self) -> &str {
-        &self.device
+        &self.shared.device
     }
 
     /// The file that its weights came from.
     #[must_use]
     pub fn weights(&self) -> Option<&Path> {
-        self.weights.as_deref()
+        self.shared.weights.as_deref()
     }
 
-    /// A session over an image, a directory of images or a video. It yields a result per frame.
+    /// Predicts images, directories and videos, one or several. The session works in the background and yields a result
+    /// per frame: `collect` it for all at once.
     ///
     /// # Errors
     /// [`RuntimeError`] where the input can't be opened or a setting is wrong.
-    pub fn predict(
-        &mut self,
-        input: impl AsRef<Path>,
-        settings: &Settings,
-    ) -> Result<Session<'_>, RuntimeError> {
-        Session::open(self, input.as_ref(), settings)
+    #[doc(alias = "predict_detached")]
+    pub fn predict(&self, input: impl Into<Input>, settings: &Settings) -> Result<Session, RuntimeError> {
+        Session::open(self, input, settings)
     }
 }

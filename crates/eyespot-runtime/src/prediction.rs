@@ -1,6 +1,6 @@
 //! The result of one frame, owned, with the attributes of the Prediction API.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use eyespot_core::{
@@ -12,7 +12,8 @@ use eyespot_core::{
 #[derive(Debug, Clone)]
 pub struct Prediction {
     pub(crate) info: FrameInfo,
-    pub(crate) path: Option<Arc<PathBuf>>,
+    /// Path or address.
+    pub(crate) name: String,
     pub(crate) is_video: bool,
     pub(crate) labels: Arc<[String]>,
     pub(crate) results: PredictionsBuf,
@@ -72,16 +73,32 @@ impl Prediction {
         self.info
     }
 
-    /// Path of the image or video.
+    /// Where it comes from, as it was given: the path or the address of the image or video.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.name
+    }
+
+    /// Path of the image or video, if it is a file.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        self.path.as_deref().map(PathBuf::as_path)
+        (!self.name.is_empty() && self.url().is_none()).then(|| Path::new(&self.name))
+    }
+
+    /// Address of the image or video, if it came from a network.
+    #[must_use]
+    pub fn url(&self) -> Option<&str> {
+        self.name.contains("://").then_some(&self.name)
     }
 
     /// File name of the image or video.
     #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.path()?.file_name()?.to_str()
+    pub fn name(&self) -> &str {
+        let path = match self.url() {
+            Some(url) => url.split(['?', '#']).next().unwrap_or_default(),
+            None => &self.name,
+        };
+        path.rsplit(['/', '\\']).next().unwrap_or_default()
     }
 
     /// Number of the frame, from 0, if the input was a video.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use eyespot_core::{AnyError, Embedder, InputSize, Predictor};
+use eyespot_core::{AnyError, Embedder, Predictor};
 use eyespot_models::{Catalog, Manifest};
 
 use crate::RuntimeError;
@@ -18,13 +18,11 @@ pub type BoxedEmbedder = Box<dyn Embedder<Error = AnyError> + Send>;
 pub struct LoadOptions {
     /// `auto`, `cpu`, `wgpu` or `wgpu:N`. Ignored by models without a network.
     pub device: String,
-    /// Size of the model's input; `None` for the model's own. Ignored by embedders.
-    pub img_size: Option<InputSize>,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { device: "auto".to_owned(), img_size: None }
+        Self { device: "auto".to_owned() }
     }
 }
 

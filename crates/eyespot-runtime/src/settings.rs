@@ -1,6 +1,8 @@
 //! The arguments of a prediction, by the names of the Prediction API.
 
-use eyespot_core::PredictOptions;
+use std::num::NonZeroUsize;
+
+use eyespot_core::{InputSize, PredictOptions};
 use eyespot_decode::{Merge, Overlap};
 use eyespot_media::VideoOptions;
 use eyespot_window::Tiles;
@@ -14,6 +16,10 @@ pub struct Settings {
     pub conf: Option<f32>,
     /// Suppress a detection that overlaps a better one of its class by more than this IoU, `0..=1`.
     pub iou: Option<f32>,
+    /// How many frames, or windows of a frame, the model gets at once.
+    pub batch_size: Option<NonZeroUsize>,
+    /// Size of the model's input. With a sliding window: the size to which each frame is resized before it is cut.
+    pub img_size: Option<InputSize>,
     /// Keep only these classes.
     pub classes: Option<Vec<String>>,
     /// Search directories inside directories too.

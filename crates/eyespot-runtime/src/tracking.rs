@@ -1,8 +1,9 @@
 //! How objects are given an identity over time, by settings with names.
 
-use eyespot_core::{AnyError, Boxed, Embedder, Tracker};
+use eyespot_core::{AnyError, Boxed, Tracker};
 use eyespot_track::{BotSort, ByteTrack, ConfigError, OcSort, OcSortStorage, Sort, TrackStorage};
 
+use crate::shared_embedder::SharedEmbedder;
 use crate::tracker_config::Value;
 use crate::{CameraMotionMethod, RuntimeError, TrackerConfig};
 
@@ -14,10 +15,7 @@ const DETECTIONS: usize = 1024;
 type Feature = [i8; 512];
 
 /// A tracker of any kind.
-pub(crate) type BoxedTracker<'e> = Box<dyn Tracker<Error = AnyError> + Send + 'e>;
-
-/// What describes how objects look, lent.
-pub(crate) type EmbedderMut<'e> = &'e mut (dyn Embedder<Error = AnyError> + Send);
+pub(crate) type BoxedTracker = Box<dyn Tracker<Error = AnyError> + Send>;
 
 /// How objects are given an identity over time.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,11 +117,11 @@ impl Tracking {
     }
 
     /// Builds the tracker for a source of so many frames per second. The embedder counts if the settings ask for one.
-    pub(crate) fn build<'e>(
+    pub(crate) fn build(
         &self,
         fps: Option<f64>,
-        embedder: Option<EmbedderMut<'e>>,
-    ) -> Result<BoxedTracker<'e>, RuntimeError> {
+        embedder: Option<SharedEmbedder>,
+    ) -> Result<BoxedTracker, RuntimeError> {
         let motion = self.cmc_method.build().map_err(|reason| Self::wrong("cmc_method", reason))?;
         let out_of_range = |error: ConfigError| Self::wrong(error.option, error);
         let storage = || Box::new(TrackStorage::<TRACKS, DETECTIONS>::new());
@@ -167,7 +165,7 @@ impl Tracking {
 
 #[cfg(test)]
 mod tests {
-    use eyespot_core::{BBox, ErrorType, Frame};
+    use eyespot_core::{BBox, Embedder, ErrorType, Frame};
     use eyespot_track::{BotSortConfig, BoxFilter, ByteTrackConfig};
 
     use super::*;
@@ -274,14 +272,15 @@ mod tests {
 
     #[test]
     fn an_embedder_is_needed_and_has_to_fit() {
-        let build = |tracking: &Tracking, embedder: Option<EmbedderMut<'_>>| {
+        let build = |tracking: &Tracking, dim: Option<usize>| {
+            let embedder = dim.map(|dim| SharedEmbedder::new(Box::new(Alike(dim))));
             tracking.build(None, embedder).map(|_| ()).map_err(|error| error.to_string())
         };
         let mut reid = Tracking { with_reid: true, ..Tracking::default() };
-        assert_eq!(build(&reid, Some(&mut Alike(512))), Ok(()));
-        assert!(build(&reid, Some(&mut Alike(128))).unwrap_err().contains("must be 512"));
+        assert_eq!(build(&reid, Some(512)), Ok(()));
+        assert!(build(&reid, Some(128)).unwrap_err().contains("must be 512"));
         assert!(build(&reid, None).unwrap_err().contains("with_reid"));
         reid.tracker = TrackerConfig::parse("sort").unwrap();
-        assert!(build(&reid, Some(&mut Alike(512))).unwrap_err().contains("take botsort"));
+        assert!(build(&reid, Some(512)).unwrap_err().contains("take botsort"));
     }
 }

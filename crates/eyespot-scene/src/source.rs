@@ -51,6 +51,6 @@ impl<B: AsMut<[u8]>> FrameSource for SceneSource<B> {
         let (len, needed) = (buffer.len(), config.frame_bytes());
         let image = ImageView::packed(buffer, config.width, config.height, config.format.pixel_format())
             .map_err(|_| SceneError::Buffer { len, needed })?;
-        Ok(Some(Frame::new(image, index, self.scene.timestamp_us(index))))
+        Ok(Some(Frame::new(image, index, self.scene.timestamp_us(index)).named("scene")))
     }
 }

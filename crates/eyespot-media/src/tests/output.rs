@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use eyespot_core::{
-    BBox, ClassId, Detection, FrameInfo, FrameSource, ImageView, Keypoint, MaskRect, ModelSpec, PixelFormat,
+    BBox, ClassId, Detection, FrameInfo, FrameSource, ImageView, Keypoint, MaskRect, PixelFormat,
     PredictionsBuf, PredictionsStorage, Record, Sink, SourceId,
 };
 
@@ -309,9 +309,8 @@ fn a_full_disk_is_told_apart() {
 #[test]
 fn sinks_draw_and_name_their_files() {
     let folder = tempfile::tempdir().unwrap();
-    let spec = ModelSpec::boxes("test", None, &["person"]);
     let options = DrawOptions { draw_tags: true, ..DrawOptions::default() };
-    let annotator = Annotator::new(&spec, options).with_trails(8);
+    let annotator = Annotator::new(&["person"], options).with_trails(8);
     let directory = folder.path().join("results");
     let mut images = ImageSink::create(&directory, annotator.clone()).unwrap();
     let path = folder.path().join("video.mp4");

@@ -1,0 +1,382 @@
+//! A run of a model over inputs.
+
+mod predict;
+mod reader;
+mod worker;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use eyespot_core::{
+    AnyError, ErrorKind, FrameBuf, FrameInfo, PipelineError, PredictionsBuf, PredictionsRef,
+    PredictionsStorage as _, Record, Sink, SourceId,
+};
+use eyespot_media::{ImageOptions, Input, MediaError, MediaSource, SourceOptions};
+
+use crate::error::StageError;
+use crate::{Model, Prediction, RuntimeError, SessionError, Settings, StageTimes};
+
+/// Frames that are read ahead, and results that wait for the caller, beyond what a batch needs.
+const AHEAD: usize = 2;
+
+/// A run of a model over inputs: reading, predicting and tracking go on in the background while the caller deals with
+/// results.
+///
+/// As an iterator it yields owned [`Prediction`]s; [`step`](Self::step) hands results with their pixels to a [`Sink`].
+/// Results come in the order of the frames. An item that can't be read or predicted gives an error in its place and
+/// costs nothing else.
+///
+/// Only a few frames are under way at any time: a slow caller stops the reading, not the memory. Dropping the session
+/// stops it.
+#[allow(missing_debug_implementations)]
+pub struct Session {
+    /// `None` once everything came or was given up.
+    results: Option<Receiver<Message>>,
+    spare: Sender<FrameBuf>,
+    control: Arc<Control>,
+    threads: Vec<JoinHandle<()>>,
+    sources: Vec<SourceInfo>,
+    labels: Arc<[String]>,
+    current: Option<Slot>,
+    status: Status,
+}
+
+/// How a session goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Results are on their way.
+    Running,
+    /// All results were taken.
+    Done,
+    /// It was stopped.
+    Stopped,
+    /// A stage failed for good: the device was lost, a sink can't write.
+    Failed,
+}
+
+/// How far a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Items that were read, broken ones included.
+    pub read: u64,
+    /// Items that were predicted, failed ones included.
+    pub done: u64,
+    /// Items in all, where every input knows its length.
+    pub total: Option<u64>,
+}
+
+/// No result came in time. The session goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimedOut;
+
+impl std::fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no result came in time: ask again")
+    }
+}
+
+impl std::error::Error for TimedOut {}
+
+impl eyespot_core::Error for TimedOut {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Timeout
+    }
+}
+
+/// An input of a session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceInfo {
+    /// Its number in `FrameInfo::source`.
+    pub id: SourceId,
+    /// Path or address.
+    pub name: String,
+    /// Frames per second of a video or stream; `None` for images.
+    pub fps: Option<f64>,
+    /// How many frames it has, where known.
+    pub frame_count: Option<u64>,
+}
+
+impl SourceInfo {
+    /// Is it a video or a stream?
+    #[must_use]
+    pub const fn is_video(&self) -> bool {
+        self.fps.is_some()
+    }
+}
+
+/// What the threads and the caller share.
+#[derive(Debug, Default)]
+struct Control {
+    stop: AtomicBool,
+    read: AtomicU64,
+    done: AtomicU64,
+    times: Mutex<StageTimes>,
+}
+
+impl Control {
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn time(&self, add: impl FnOnce(&mut StageTimes)) {
+        add(&mut self.times.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// A frame with its results.
+struct Slot {
+    frame: FrameBuf,
+    results: PredictionsBuf,
+}
+
+/// From the worker to the caller.
+enum Message {
+    Result(Slot),
+    Error(SessionError),
+    /// Everything came. Without it a thread broke down.
+    End,
+}
+
+impl Session {
+    /// Starts a run over one or several inputs: images, directories, videos.
+    ///
+    /// # Errors
+    /// [`RuntimeError`] where no input can be opened or a setting is wrong. Of several inputs, one that can't be opened
+    /// gives its error in its turn.
+    pub fn open(model: &Model, input: impl Into<Input>, settings: &Settings) -> Result<Self, RuntimeError> {
+        let images = ImageOptions { recursive: settings.recursive, ..ImageOptions::default() };
+        let options = SourceOptions { images, video: settings.video };
+        Self::new(model, eyespot_media::open_all(input, &options), settings)
+    }
+
+    /// Starts a run over sources, some of which may have failed to open.
+    ///
+    /// # Errors
+    /// [`RuntimeError`] where all sources failed or a setting is wrong.
+    pub fn new(
+        model: &Model,
+        mut sources: Vec<Result<Box<dyn MediaSource>, MediaError>>,
+        settings: &Settings,
+    ) -> Result<Self, RuntimeError> {
+        if sources.iter().all(Result::is_err)
+            && let Some(Err(error)) = sources.pop()
+        {
+            return Err(error.into());
+        }
+        let mut infos = Vec::with_capacity(sources.len());
+        for (number, source) in sources.iter_mut().enumerate() {
+            let id = SourceId(u16::try_from(number).map_err(|_| RuntimeError::TooManyInputs)?);
+            if let Ok(source) = source {
+                source.set_id(id);
+                let (name, fps) = (source.name().to_owned(), source.fps());
+                infos.push(SourceInfo { id, name, fps, frame_count: source.frame_count() });
+            }
+        }
+        let control = Arc::new(Control::default());
+        let worker = worker::Worker::new(model, infos.clone(), settings, Arc::clone(&control))?;
+        let batch = settings.batch_size.map_or(1, std::num::NonZeroUsize::get);
+        let (to_worker, jobs) = sync_channel(batch.saturating_add(AHEAD));
+        let (to_caller, results) = sync_channel(AHEAD);
+        let (spare, spares) = channel();
+        let reading = Arc::clone(&control);
+        let threads = vec![
+            spawn("eyespot-read", move || reader::run(sources, &to_worker, &spares, &reading))?,
+            spawn("eyespot-predict", move || worker.run(&jobs, &to_caller))?,
+        ];
+        Ok(Self {
+            results: Some(results),
+            spare,
+            control,
+            threads,
+            sources: infos,
+            labels: Arc::clone(&model.shared.labels),
+            current: None,
+            status: Status::Running,
+        })
+    }
+
+    /// Waits for the next result and hands it to `sink`. `Ok(None)` is the end; the sink is then flushed.
+    ///
+    /// # Errors
+    /// The item that failed. After a failed read or prediction the next step goes on with the next item;
+    /// [`SessionError::is_fatal`] tells whether that can work.
+    pub fn step(&mut self, sink: &mut dyn Sink<Error = AnyError>) -> Result<Option<FrameInfo>, SessionError> {
+        if let Some(old) = self.current.take() {
+            // Nobody may be left to take it.
+            let _ = self.spare.send(old.frame);
+        }
+        let slot = match self.receive(None) {
+            Ok(Some(Ok(slot))) => slot,
+            Ok(Some(Err(error))) => return Err(error),
+            Ok(None) | Err(TimedOut) => {
+                return sink.flush().map(|()| None).map_err(|error| self.fail(String::new(), error));
+            }
+        };
+        let slot = self.current.insert(slot);
+        let Some(frame) = slot.frame.frame() else { return Ok(None) };
+        let (info, name) = (frame.info, frame.name.unwrap_or_default().to_owned());
+        let start = Instant::now();
+        let record =
+            Record { info, name: frame.name, image: Some(frame.image), predictions: slot.results.view() };
+        let written = sink.write(&record);
+        self.control.time(|times| times.sink += start.elapsed());
+        written.map(|()| Some(info)).map_err(|error| self.fail(name, error))
+    }
+
+    /// A sink that can't write ends the session.
+    fn fail(&mut self, item: String, error: AnyError) -> SessionError {
+        self.stop();
+        self.status = Status::Failed;
+        SessionError { item, error: PipelineError::Sink(error) }
+    }
+
+    /// The next result if it comes within `timeout`; `Ok(None)` is the end. A timeout of zero does not wait.
+    ///
+    /// # Errors
+    /// [`TimedOut`].
+    #[allow(clippy::type_complexity)]
+    pub fn next_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<Option<Result<Prediction, SessionError>>, TimedOut> {
+        let received = self.receive(Some(timeout))?;
+        Ok(received.map(|result| result.map(|slot| self.prediction(slot))))
+    }
+
+    /// The next message; without a timeout it waits for as long as it takes.
+    #[allow(clippy::type_complexity)]
+    fn receive(&mut self, timeout: Option<Duration>) -> Result<Option<Result<Slot, SessionError>>, TimedOut> {
+        let Some(results) = &self.results else { return Ok(None) };
+        let message = match timeout {
+            None => results.recv().ok(),
+            Some(timeout) => match results.recv_timeout(timeout) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => return Err(TimedOut),
+                Err(RecvTimeoutError::Disconnected) => None,
+            },
+        };
+        match message {
+            Some(Message::Result(slot)) => Ok(Some(Ok(slot))),
+            Some(Message::Error(error)) => {
+                if error.is_fatal() {
+                    self.stop();
+                    self.status = Status::Failed;
+                }
+                Ok(Some(Err(error)))
+            }
+            Some(Message::End) => {
+                self.stop();
+                self.status = Status::Done;
+                Ok(None)
+            }
+            None => {
+                self.stop();
+                self.status = Status::Failed;
+                Ok(Some(Err(SessionError::crashed())))
+            }
+        }
+    }
+
+    /// The results of the last step, and none before the first.
+    #[must_use]
+    pub fn results(&self) -> Option<PredictionsRef<'_>> {
+        self.current.as_ref().map(|slot| slot.results.view())
+    }
+
+    /// Ends the session within a frame. What was not taken yet is dropped.
+    pub fn stop(&mut self) {
+        self.control.stop.store(true, Ordering::Relaxed);
+        if self.results.take().is_some() {
+            self.status = Status::Stopped;
+        }
+        for thread in self.threads.drain(..) {
+            // A thread that panicked was told as a failed session.
+            let _ = thread.join();
+        }
+    }
+
+    /// Were all results taken, or was the session stopped?
+    #[must_use]
+    pub const fn is_done(&self) -> bool {
+        self.results.is_none()
+    }
+
+    /// How it goes.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        self.status
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let known = self.sources.iter().map(|source| source.frame_count);
+        Progress {
+            read: self.control.read.load(Ordering::Relaxed),
+            done: self.control.done.load(Ordering::Relaxed),
+            total: known.sum(),
+        }
+    }
+
+    /// The inputs that could be opened.
+    #[must_use]
+    pub fn sources(&self) -> &[SourceInfo] {
+        &self.sources
+    }
+
+    /// The class names.
+    #[must_use]
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// Time spent in each stage so far. Stages run side by side, so their sum may exceed the time that went by.
+    #[must_use]
+    pub fn times(&self) -> StageTimes {
+        *self.control.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn prediction(&self, slot: Slot) -> Prediction {
+        let Slot { frame, results } = slot;
+        let (info, name) = frame
+            .frame()
+            .map(|frame| (frame.info, frame.name.unwrap_or_default().to_owned()))
+            .unwrap_or_default();
+        // Nobody may be left to take it.
+        let _ = self.spare.send(frame);
+        let is_video = self.sources.iter().any(|source| source.id == info.source && source.is_video());
+        Prediction { info, name, is_video, labels: Arc::clone(&self.labels), results }
+    }
+}
+
+impl Iterator for Session {
+    type Item = Result<Prediction, SessionError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let received = self.receive(None).ok().flatten()?;
+        Some(received.map(|slot| self.prediction(slot)))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, RuntimeError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(RuntimeError::Thread)
+}
+
+/// Sends unless the session was stopped; tells whether to go on.
+fn send<T>(to: &SyncSender<T>, message: T) -> bool {
+    to.send(message).is_ok()
+}
+
+/// A stage that failed, with the name of the item.
+fn failed(item: &str, error: StageError) -> Message {
+    Message::Error(SessionError { item: item.to_owned(), error })
+}

@@ -33,7 +33,7 @@ pub fn pump<K: Sink>(
                     sink.flush()?;
                     sink = Some(open(&device, sink.take())?);
                 }
-                sink.write(&Record { info, image: None, predictions: predictions.view() })?;
+                sink.write(&Record { info, name: None, image: None, predictions: predictions.view() })?;
             }
         }
     }

@@ -32,7 +32,7 @@ fn frames(range: std::ops::Range<u64>) -> Vec<Vec<u8>> {
                 ClassId((index % 2) as u16),
             ));
             let info = FrameInfo { index, width: 320, height: 240, ..FrameInfo::default() };
-            sink.write(&Record { info, image: None, predictions: found.view() }).unwrap();
+            sink.write(&Record { info, name: None, image: None, predictions: found.view() }).unwrap();
             std::mem::take(sink.writer_mut())
         })
         .collect()
@@ -179,7 +179,7 @@ fn results_become_json_lines_with_the_names_of_classes() {
         let mut found = Predictions::<1>::new();
         found.view_mut().push(Detection::new(BBox::new(1.0, 2.0, 30.5, 40.0), 0.5, ClassId(0)));
         let info = FrameInfo { index: 9, ..FrameInfo::default() };
-        sink.write(&Record { info, image: None, predictions: found.view() }).unwrap();
+        sink.write(&Record { info, name: None, image: None, predictions: found.view() }).unwrap();
         client.write_all(sink.writer()).unwrap();
     });
     let once = Options { retry: None, ..Options::default() };

@@ -160,6 +160,7 @@ fn write(queue: &mut Queue<'_>, index: u64) -> Result<(), FlashError<Fault>> {
     }
     queue.write(&Record {
         info: FrameInfo { index, timestamp_us: index * 33_333, ..FrameInfo::default() },
+        name: None,
         image: None,
         predictions: results.view(),
     })
@@ -333,7 +334,7 @@ fn what_does_not_fit_or_is_no_queue() {
         let bbox = BBox::from_xywh(f32::from(object) + 0.3, 1.1, 10.3, 20.9);
         many.view_mut().push(Detection::new(bbox, 0.77, ClassId(3)));
     }
-    let record = Record { info: FrameInfo::default(), image: None, predictions: many.view() };
+    let record = Record { info: FrameInfo::default(), name: None, image: None, predictions: many.view() };
     assert_eq!(queue.write(&record), Err(FlashError::Page));
     for range in [0..700, 0..512, 512..512, 100..1024] {
         assert!(matches!(

@@ -43,7 +43,7 @@ fn wire(criterion: &mut Criterion) {
             height: 480,
             ..FrameInfo::default()
         };
-        let record = Record { info, image: None, predictions: sent.view() };
+        let record = Record { info, name: None, image: None, predictions: sent.view() };
         let mut sink = WireSink::new(Vec::new());
         assert!(sink.write(&record).is_ok());
         let bytes = sink.writer().clone();

@@ -32,7 +32,7 @@ fn content() -> Vec<(eyespot_core::FrameInfo, PredictionsBuf)> {
 fn bytes() -> Vec<u8> {
     let mut sink = WireSink::new(Vec::new()).with_hello(HELLO, 5);
     for (info, predictions) in content() {
-        sink.write(&Record { info, image: None, predictions: predictions.view() })
+        sink.write(&Record { info, name: None, image: None, predictions: predictions.view() })
             .expect("a vector takes everything");
     }
     sink.into_inner()

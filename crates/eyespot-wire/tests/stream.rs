@@ -355,7 +355,7 @@ fn a_failing_writer_loses_its_frame_only() {
     let mut sent = Vec::new();
     for index in 0..12 {
         let (info, predictions) = results(&mut random, index, 12);
-        let record = eyespot_core::Record { info, image: None, predictions: predictions.view() };
+        let record = eyespot_core::Record { info, name: None, image: None, predictions: predictions.view() };
         match sink.write(&record) {
             Ok(()) => sent.push(seen(info, predictions.view())),
             Err(error) => {

@@ -33,7 +33,7 @@ pub use image_source::{ImageOptions, ImageSource};
 pub use input::Input;
 pub use json_lines::JsonLines;
 pub use save::save_image;
-pub use source::{MediaSource, SourceOptions, open, open_all};
+pub use source::{MediaSource, SourceOptions, open, open_all, read_frame};
 pub use trails::Trails;
 pub use video_options::{VideoOptionError, VideoOptions};
 pub use video_source::VideoSource;

@@ -6,7 +6,7 @@ use std::path::Path;
 use eyespot_core::{FrameSource, SourceId};
 
 use crate::sniff::{Kind, kind, refusal};
-use crate::{ImageOptions, ImageSource, Input, MediaError, VideoOptions, VideoSource};
+use crate::{Canvas, ImageOptions, ImageSource, Input, MediaError, VideoOptions, VideoSource};
 
 /// How an input is read. The part that does not fit the input is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -63,4 +63,18 @@ pub fn open_all(
         Input::Path(path) => vec![open(path, options)],
         Input::List(list) => list.into_iter().flat_map(|input| open_all(input, options)).collect(),
     }
+}
+
+/// Reads one image again: the image of that path, or frame `index` of that video.
+///
+/// # Errors
+/// As [`open`]; [`MediaError::NoImages`] where the video has no such frame.
+pub fn read_frame(path: impl AsRef<Path>, index: u64) -> Result<Canvas, MediaError> {
+    let path = path.as_ref();
+    let video = VideoOptions { start_frame: index, num_frames: Some(1), ..VideoOptions::default() };
+    let mut source = open(path, &SourceOptions { video, ..SourceOptions::default() })?;
+    let frame = source.next_frame()?;
+    frame
+        .map(|frame| Canvas::from_view(&frame.image))
+        .ok_or_else(|| MediaError::NoImages { path: path.to_path_buf() })
 }

@@ -7,6 +7,7 @@ use eyespot_core::{
     BBox, ClassId, FrameInfo, Keypoint, Losses, MaskView, PredictionsBuf, PredictionsRef, PredictionsStorage,
     TrackId,
 };
+use eyespot_media::{Canvas, DrawOptions, MediaError, draw, save_image};
 
 /// What was found in one image or frame, and where it came from.
 #[derive(Debug, Clone)]
@@ -16,6 +17,7 @@ pub struct Prediction {
     pub(crate) name: String,
     pub(crate) is_video: bool,
     pub(crate) labels: Arc<[String]>,
+    pub(crate) skeleton: Arc<[(u8, u8)]>,
     pub(crate) results: PredictionsBuf,
 }
 
@@ -105,5 +107,41 @@ impl Prediction {
     #[must_use]
     pub const fn frame_index(&self) -> Option<u64> {
         if self.is_video { Some(self.info.index) } else { None }
+    }
+
+    /// The image or frame, read again from where it came from.
+    ///
+    /// # Errors
+    /// [`MediaError`] where that is gone or changed.
+    pub fn load_image(&self) -> Result<Canvas, MediaError> {
+        eyespot_media::read_frame(&self.name, if self.is_video { self.info.index } else { 0 })
+    }
+
+    /// The image with what was found drawn on it.
+    ///
+    /// # Errors
+    /// As [`load_image`](Self::load_image).
+    pub fn visualize(&self, options: &DrawOptions) -> Result<Canvas, MediaError> {
+        let mut canvas = self.load_image()?;
+        draw(&mut canvas, self.results(), &self.labels, &self.skeleton, options);
+        Ok(canvas)
+    }
+
+    /// Like [`visualize`](Self::visualize), into a file: `.jpg` or `.png`. Its folder is created.
+    ///
+    /// # Errors
+    /// As [`load_image`](Self::load_image), and [`MediaError::OutputFormat`], [`MediaError::WouldOverwrite`],
+    /// [`MediaError::Write`].
+    pub fn save_visualization(
+        &self,
+        path: impl AsRef<Path>,
+        options: &DrawOptions,
+    ) -> Result<(), MediaError> {
+        let path = path.as_ref();
+        if let Some(folder) = path.parent() {
+            let write = |source| MediaError::Write { path: folder.to_path_buf(), source };
+            std::fs::create_dir_all(folder).map_err(write)?;
+        }
+        save_image(&self.visualize(options)?, path, self.path())
     }
 }

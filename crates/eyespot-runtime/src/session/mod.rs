@@ -40,6 +40,7 @@ pub struct Session {
     threads: Vec<JoinHandle<()>>,
     sources: Vec<SourceInfo>,
     labels: Arc<[String]>,
+    skeleton: Arc<[(u8, u8)]>,
     current: Option<Slot>,
     status: Status,
 }
@@ -193,6 +194,7 @@ impl Session {
             threads,
             sources: infos,
             labels: Arc::clone(&model.shared.labels),
+            skeleton: Arc::clone(&model.shared.skeleton),
             current: None,
             status: Status::Running,
         })
@@ -348,7 +350,8 @@ impl Session {
         // Nobody may be left to take it.
         let _ = self.spare.send(frame);
         let is_video = self.sources.iter().any(|source| source.id == info.source && source.is_video());
-        Prediction { info, name, is_video, labels: Arc::clone(&self.labels), results }
+        let (labels, skeleton) = (Arc::clone(&self.labels), Arc::clone(&self.skeleton));
+        Prediction { info, name, is_video, labels, skeleton, results }
     }
 }
 

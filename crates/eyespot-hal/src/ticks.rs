@@ -36,6 +36,6 @@ impl<C: FnMut() -> u64> FrameSource for Ticks<C> {
     fn next_frame(&mut self) -> Result<Option<Frame<'_>>, Infallible> {
         let info = FrameInfo { timestamp_us: (self.clock)(), ..self.info };
         self.info.index = self.info.index.wrapping_add(1);
-        Ok(Some(Frame { image: self.image, info }))
+        Ok(Some(Frame { image: self.image, info, name: None }))
     }
 }

@@ -33,7 +33,9 @@ pub fn pump<K: Sink>(
                     sink.flush()?;
                     sink = Some(open(&device, sink.take())?);
                 }
-                sink.write(&Record { info, name: None, image: None, predictions: predictions.view() })?;
+                // The name of the device, as a file's name with the frames of a video.
+                let name = Some(device.device.as_str()).filter(|name| !name.is_empty());
+                sink.write(&Record { info, name, image: None, predictions: predictions.view() })?;
             }
         }
     }

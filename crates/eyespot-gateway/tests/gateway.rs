@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use eyespot_core::{BBox, ClassId, Detection, FrameInfo, Predictions, PredictionsStorage, Record, Sink};
 use eyespot_gateway::{Endpoint, Event, Gateway, Notice, Options, Retry, pump};
-use eyespot_media::{JsonLines, SourceNames};
+use eyespot_media::JsonLines;
 use eyespot_wire::{Hello, WireSink};
 
 const LABELS: [&str; 2] = ["person", "car"];
@@ -199,7 +199,7 @@ fn results_become_json_lines_with_the_names_of_classes() {
         }
         pump(
             &mut gateway,
-            |device, _| Ok(JsonLines::new(Shared(&output), &device.labels, SourceNames::default())),
+            |device, _| Ok(JsonLines::new(Shared(&output), &device.labels)),
             |notice| notices.push(notice.to_string()),
         )
         .unwrap()

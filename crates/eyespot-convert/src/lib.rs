@@ -48,6 +48,15 @@ pub struct Report {
     pub layers: usize,
 }
 
+impl core::fmt::Display for Report {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        writeln!(f, "model   {}", self.name)?;
+        writeln!(f, "arena   {} bytes of RAM (bound {}, at {})", self.arena, self.arena_bound, self.peak)?;
+        writeln!(f, "flash   {} bytes", self.flash)?;
+        write!(f, "work    {} multiply-accumulates in {} layers", self.macs, self.layers)
+    }
+}
+
 impl Graph {
     /// Reads a TensorFlow Lite model (`.tflite`). uint8 models become int8 by moving every zero point by 128, which is
     /// exact.
@@ -74,6 +83,16 @@ impl Graph {
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
+    }
+
+    /// The input of a network whose quantised input are the levels of the image themselves: number = level - 128. A
+    /// floating-point input takes levels / 255.
+    #[must_use]
+    pub fn image_of_levels(&self, order: ColorOrder, fit: ImageFit) -> ImageInput {
+        let quant = self.inputs.first().and_then(|&id| self.tensors[id].quant);
+        let (mean, std) =
+            quant.map_or((0.0, 255.0), |quant| (f32::from(quant.zero) + 128.0, 1.0 / quant.scale));
+        ImageInput { order, fit, pad: 114, mean: [mean; 3], std: [std; 3] }
     }
 
     /// Says how an image becomes the input.

@@ -1,6 +1,6 @@
 //! Where each tensor lies in the arena: those that are never needed together share bytes.
 
-use crate::ir::{Conv, ConvData, Graph, Id, Op, Pool};
+use crate::ir::{Conv, Graph, Id, Op, Pool};
 use eyespot_nn::graph::Shape;
 
 /// Offsets in the arena.
@@ -19,7 +19,7 @@ pub(crate) struct Plan {
 }
 
 /// Offsets are multiples of this.
-const ALIGN: usize = 4;
+const ALIGN: usize = 8;
 
 /// Something that needs bytes from one node to another, both included.
 #[derive(Debug, Clone, Copy)]
@@ -37,16 +37,9 @@ fn ring_bytes(graph: &Graph, conv: &Conv, pool: &Pool) -> usize {
 }
 
 fn scratch_bytes(graph: &Graph, conv: &Conv) -> usize {
-    let point = conv.window.kernel == [1, 1] && conv.window.pad == [0, 0];
-    if conv.depthwise || point {
-        return 0;
-    }
-    let element = match conv.data {
-        ConvData::I8 { .. } => 1,
-        ConvData::F32 { .. } => 4,
-    };
-    // Two columns of gathered taps.
-    conv.window.taps() * graph.tensors[conv.input].shape.c as usize * element * 2
+    let input = &graph.tensors[conv.input];
+    eyespot_nn::scratch_bytes(conv.depthwise, &conv.window, input.shape.c as usize, input.element)
+        .next_multiple_of(ALIGN)
 }
 
 /// Plans a graph. Without `reuse` every tensor has its own bytes, so that all can be looked at after a run.

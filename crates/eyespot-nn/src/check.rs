@@ -102,8 +102,9 @@ fn conv_inputs(conv: &Conv, arena: u32, weights: &[u8]) -> Result<Element, &'sta
     if conv.depthwise {
         ensure(output.c.is_multiple_of(input.c), SHAPES)?;
     } else {
-        ensure(conv.scratch.len as usize >= scratch_bytes(conv), "its scratch memory is too small")?;
-        ensure((conv.scratch.offset as usize).is_multiple_of(element.bytes()), "its scratch is not aligned")?;
+        let needed = scratch_bytes(false, &conv.window, input.c as usize, element);
+        ensure(conv.scratch.len as usize >= needed, "its scratch memory is too small")?;
+        ensure((conv.scratch.offset | conv.scratch.len).is_multiple_of(8), "its scratch is not aligned")?;
     }
     let count = taps.checked_mul(depth).and_then(|count| count.checked_mul(channels)).ok_or(WEIGHTS)?;
     weight_span(&conv.weights, count.saturating_mul(element.bytes()), weights)?;
@@ -115,26 +116,28 @@ fn conv_inputs(conv: &Conv, arena: u32, weights: &[u8]) -> Result<Element, &'sta
     Ok(element)
 }
 
-/// Columns of gathered taps that a full convolution works on at once.
-pub(crate) const COLUMNS: usize = 2;
+/// Taps in the largest group that a kernel works on at once: columns are whole groups.
+pub(crate) const WIDEST: usize = 16;
 
-/// Bytes of scratch memory that a convolution needs.
+/// Bytes of scratch memory that a convolution needs, a multiple of 8.
+///
+/// Quantised: two columns of gathered taps as 16-bit numbers in whole groups, and the bytes of one unless a tap is all.
+/// Floating point: two columns of gathered taps, unless a tap is all.
 #[must_use]
-pub const fn scratch_bytes(conv: &Conv) -> usize {
-    if conv.depthwise || is_pointwise(conv) {
-        return 0;
+pub const fn scratch_bytes(depthwise: bool, window: &Window, depth: usize, element: Element) -> usize {
+    let Window { kernel, pad, .. } = window;
+    let point = kernel[0] == 1 && kernel[1] == 1 && pad[0] == 0 && pad[1] == 0;
+    let len = window.taps().saturating_mul(depth);
+    match element {
+        _ if depthwise => 0,
+        Element::I8 => {
+            let column = len.div_ceil(WIDEST).saturating_mul(2 * WIDEST);
+            let gathered = if point { 0 } else { len.next_multiple_of(8) };
+            column.saturating_mul(2).saturating_add(gathered)
+        }
+        Element::F32 if point => 0,
+        Element::F32 => len.saturating_mul(8),
     }
-    let element = match conv.numbers {
-        ConvNumbers::I8(_) => 1,
-        ConvNumbers::F32(_) => 4,
-    };
-    (conv.window.taps() * conv.input.shape.c as usize).saturating_mul(COLUMNS * element)
-}
-
-/// Each output pixel looks at one input pixel: nothing has to be gathered.
-pub(crate) const fn is_pointwise(conv: &Conv) -> bool {
-    let Window { kernel, pad, .. } = conv.window;
-    kernel[0] == 1 && kernel[1] == 1 && pad[0] == 0 && pad[1] == 0
 }
 
 fn conv(conv: &Conv, arena: u32, weights: &[u8]) -> Check {

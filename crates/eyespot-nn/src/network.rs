@@ -349,7 +349,7 @@ fn run_conv<K: Kernels>(conv: &Conv, arena: &mut [u8], weights: &[u8]) -> Option
             if conv.depthwise {
                 K::depthwise_i8(&resolved, input, 0, output);
             } else {
-                K::conv_i8(&resolved, input, 0, output, cast_slice_mut(scratch));
+                K::conv_i8(&resolved, input, 0, output, cast_slice_mut::<u8, [i16; 4]>(scratch));
             }
         }
         Resolved::F32(resolved) => {
@@ -375,7 +375,7 @@ fn run_conv_pool<K: Kernels>(conv: &Conv, pool: &Pool, arena: &mut [u8], weights
     let [input, ring, output, scratch] = arena.get_disjoint_mut(ranges).ok()?;
     match (resolve(conv, weights)?, pool.numbers) {
         (Resolved::I8(resolved), PoolNumbers::I8(quant)) => {
-            let (input, scratch) = (cast_slice(input), cast_slice_mut(scratch));
+            let (input, scratch) = (cast_slice(input), cast_slice_mut::<u8, [i16; 4]>(scratch));
             let row = |y: usize, out: &mut [i8]| {
                 if conv.depthwise {
                     K::depthwise_i8(&resolved, input, y, out);

@@ -1,7 +1,10 @@
 //! Quantised convolutions over all input channels.
 
-use super::dot::{dot_1x1, dot_2x2, sum};
+use bytemuck::cast_slice_mut;
+
+use super::dot::{GROUP, Groups, dot_2x2, sums, widen};
 use super::requant::scale;
+use crate::check::WIDEST;
 use crate::graph::{Shape, Window};
 
 /// A quantised convolution with its constants.
@@ -34,47 +37,85 @@ impl ConvI8<'_> {
         inside.then(|| (y as usize * self.input.w as usize + x as usize) * self.input.c as usize)
     }
 
-    /// A sum of products becomes an output.
-    #[inline]
-    pub(crate) fn output_of(&self, sum: i32, channel: usize) -> i8 {
-        let bias = i32::from_le_bytes(self.bias[channel]);
-        let multiplier = i32::from_le_bytes(self.multipliers[channel]);
-        let scaled = scale(sum.wrapping_add(bias), multiplier, self.shifts[channel]);
-        let [low, high] = self.clamp;
-        // What lies outside the clamp also does so before the zero point is added: no overflow matters.
-        scaled.saturating_add(i32::from(self.output_zero)).clamp(i32::from(low), i32::from(high)) as i8
+    /// How sums of an output channel become outputs.
+    #[inline(always)]
+    pub(crate) fn rescale(&self, channel: usize) -> Rescale {
+        let [low, high] = self.clamp.map(i32::from);
+        Rescale {
+            bias: self.bias.get(channel).map_or(0, |bias| i32::from_le_bytes(*bias)),
+            multiplier: self.multipliers.get(channel).map_or(0, |multiplier| i32::from_le_bytes(*multiplier)),
+            shift: self.shifts.get(channel).copied().unwrap_or(0),
+            zero: self.output_zero.into(),
+            low,
+            high,
+        }
+    }
+}
+
+/// From sums of products to outputs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rescale {
+    bias: i32,
+    multiplier: i32,
+    shift: i8,
+    zero: i32,
+    low: i32,
+    high: i32,
+}
+
+impl Rescale {
+    #[inline(always)]
+    pub(crate) const fn apply(&self, sum: i32) -> i8 {
+        let scaled =
+            scale(sum.wrapping_add(self.bias), self.multiplier, self.shift).saturating_add(self.zero);
+        (if scaled < self.low {
+            self.low
+        } else if scaled > self.high {
+            self.high
+        } else {
+            scaled
+        }) as i8
     }
 }
 
 /// The definition of a convolution: every tap of every output, padding included.
 pub(crate) fn conv_plain(conv: &ConvI8<'_>, depthwise: bool, input: &[i8], first: usize, output: &mut [i8]) {
+    let (channels, width) = (conv.output.c as usize, conv.output.w as usize);
+    for (at, value) in output.iter_mut().enumerate() {
+        let pixel = at / channels;
+        let place = (first + pixel / width, pixel % width);
+        *value = plain_value(conv, depthwise, input, place, at % channels);
+    }
+}
+
+/// One output of a convolution.
+pub(super) fn plain_value(
+    conv: &ConvI8<'_>,
+    depthwise: bool,
+    input: &[i8],
+    (row, column): (usize, usize),
+    channel: usize,
+) -> i8 {
     let [kh, kw] = conv.window.kernel.map(usize::from);
     let [dy, dx] = conv.window.dilation.map(isize::from_u16);
     let (depth, channels) = (conv.input.c as usize, conv.output.c as usize);
-    for (at, value) in output.iter_mut().enumerate() {
-        let (pixel, channel) = (at / channels, at % channels);
-        let (row, column) = (first + pixel / conv.output.w as usize, pixel % conv.output.w as usize);
-        let (top, left) = (conv.start(0, row), conv.start(1, column));
-        // Depthwise: a single input channel, and weights that go tap by tap.
-        let own = channel / (channels / depth).max(1);
-        let sources = if depthwise { own..own + 1 } else { 0..depth };
-        let mut sum = 0i32;
-        for tap in 0..kh * kw {
-            let (y, x) = (top + (tap / kw) as isize * dy, left + (tap % kw) as isize * dx);
-            let pixel = conv.pixel(y, x);
-            for source in sources.clone() {
-                let input = pixel.map_or(conv.input_zero, |pixel| input[pixel + source]);
-                let weight = if depthwise {
-                    tap * channels + channel
-                } else {
-                    (channel * kh * kw + tap) * depth + source
-                };
-                let weight = i32::from(conv.weights[weight]) - i32::from(conv.weight_zero);
-                sum = sum.wrapping_add(i32::from(input) * weight);
-            }
+    let (top, left) = (conv.start(0, row), conv.start(1, column));
+    // Depthwise: a single input channel, and weights that go tap by tap.
+    let own = channel / (channels / depth).max(1);
+    let sources = if depthwise { own..own + 1 } else { 0..depth };
+    let mut sum = 0i32;
+    for tap in 0..kh * kw {
+        let (y, x) = (top + (tap / kw) as isize * dy, left + (tap % kw) as isize * dx);
+        let pixel = conv.pixel(y, x);
+        for source in sources.clone() {
+            let input = pixel.map_or(conv.input_zero, |pixel| input[pixel + source]);
+            let weight =
+                if depthwise { tap * channels + channel } else { (channel * kh * kw + tap) * depth + source };
+            let weight = i32::from(conv.weights[weight]) - i32::from(conv.weight_zero);
+            sum = sum.wrapping_add(i32::from(input) * weight);
         }
-        *value = conv.output_of(sum, channel);
     }
+    conv.rescale(channel).apply(sum)
 }
 
 trait FromU16 {
@@ -87,56 +128,60 @@ impl FromU16 for isize {
     }
 }
 
-/// Two output pixels and two output channels at a time. The taps of an output pixel are gathered into a column, or
-/// used in place where they are a single pixel.
+/// Two output pixels and two output channels at a time. The taps of an output pixel are gathered into a column of wide
+/// numbers first.
 pub(crate) fn conv_fast(
     conv: &ConvI8<'_>,
     input: &[i8],
     first: usize,
     output: &mut [i8],
-    scratch: &mut [i8],
+    scratch: &mut [[i16; 4]],
 ) {
     let (depth, channels) = (conv.input.c as usize, conv.output.c as usize);
     let width = conv.output.w as usize;
-    let pixels = output.len() / channels;
-    let place = |pixel: usize| (first + pixel / width, pixel % width);
     let Window { kernel, pad, stride, .. } = conv.window;
-    let mut pairs = output.chunks_exact_mut(2 * channels);
-    if kernel == [1, 1] && pad == [0, 0] {
-        let direct = stride == [1, 1];
-        let column = |pixel: usize| {
-            let start = if direct {
-                (first * width + pixel) * depth
-            } else {
-                let (row, column) = place(pixel);
-                (row * usize::from(stride[0]) * conv.input.w as usize + column * usize::from(stride[1]))
-                    * depth
-            };
-            &input[start..start + depth]
-        };
-        for (pair, out) in pairs.by_ref().enumerate() {
-            two_columns(conv, column(2 * pair), column(2 * pair + 1), out);
-        }
-        if pixels % 2 == 1 {
-            one_column(conv, column(pixels - 1), pairs.into_remainder());
-        }
-        return;
-    }
+    let point = kernel == [1, 1] && pad == [0, 0];
+    let direct = point && stride == [1, 1];
     let len = conv.window.taps() * depth;
-    let (one, rest) = scratch.split_at_mut(len);
-    let two = &mut rest[..len];
-    for (pair, out) in pairs.by_ref().enumerate() {
-        gather(conv, input, place(2 * pair), one);
-        gather(conv, input, place(2 * pair + 1), two);
-        two_columns(conv, one, two, out);
+    let (column, bytes) = scratch.split_at_mut(len.div_ceil(WIDEST) * (2 * WIDEST / 4));
+    let column: &mut [Groups] = cast_slice_mut(column);
+    let column = &mut column[..len.div_ceil(GROUP)];
+    let bytes: &mut [i8] = cast_slice_mut(bytes);
+    let mut fill = |pixel: usize, which: usize, column: &mut [Groups]| {
+        if direct {
+            let start = (first * width + pixel) * depth;
+            widen(&input[start..start + depth], which, column);
+            return;
+        }
+        let (row, across) = (first + pixel / width, pixel % width);
+        if point {
+            let start = (row * usize::from(stride[0]) * conv.input.w as usize
+                + across * usize::from(stride[1]))
+                * depth;
+            widen(&input[start..start + depth], which, column);
+        } else {
+            let bytes = &mut bytes[..len];
+            gather(conv, input, (row, across), bytes);
+            widen(bytes, which, column);
+        }
+    };
+    let mut pairs = output.chunks_exact_mut(2 * channels);
+    let mut pixel = 0;
+    for out in pairs.by_ref() {
+        fill(pixel, 0, column);
+        fill(pixel + 1, 1, column);
+        let (out_one, out_two) = out.split_at_mut(channels);
+        columns(conv, column, out_one, out_two);
+        pixel += 2;
     }
-    if pixels % 2 == 1 {
-        gather(conv, input, place(pixels - 1), one);
-        one_column(conv, one, pairs.into_remainder());
+    let last = pairs.into_remainder();
+    if !last.is_empty() {
+        fill(pixel, 0, column);
+        columns(conv, column, last, &mut []);
     }
 }
 
-/// Copies the taps of an output pixel into a column.
+/// Copies the taps of an output pixel, one after the other.
 fn gather(conv: &ConvI8<'_>, input: &[i8], (row, column): (usize, usize), out: &mut [i8]) {
     let [kh, kw] = conv.window.kernel.map(usize::from);
     let [dy, dx] = conv.window.dilation.map(isize::from_u16);
@@ -173,35 +218,32 @@ fn copy_short(from: &[i8], to: &mut [i8]) {
     }
 }
 
-fn two_columns(conv: &ConvI8<'_>, one: &[i8], two: &[i8], out: &mut [i8]) {
-    let channels = conv.output.c as usize;
-    let (out_one, out_two) = out.split_at_mut(channels);
+/// All output channels of two output pixels; the second may be empty.
+fn columns(conv: &ConvI8<'_>, column: &[Groups], out_one: &mut [i8], out_two: &mut [i8]) {
     // The zero point of the weights takes its share of the sum of the inputs.
     let zero = i32::from(conv.weight_zero);
-    let shares = if zero == 0 { [0; 2] } else { [sum(one).wrapping_mul(zero), sum(two).wrapping_mul(zero)] };
-    let len = one.len();
-    let mut pairs = conv.weights.chunks_exact(2 * len);
-    let mut outs = out_one.chunks_exact_mut(2).zip(out_two.chunks_exact_mut(2)).enumerate();
-    for weights in pairs.by_ref() {
-        let Some((at, (one_out, two_out))) = outs.next() else { return };
-        let (first, second) = weights.split_at(len);
-        let [a, b, c, d] = dot_2x2([one, two], [first, second]);
-        one_out[0] = conv.output_of(a.wrapping_sub(shares[0]), 2 * at);
-        one_out[1] = conv.output_of(b.wrapping_sub(shares[0]), 2 * at + 1);
-        two_out[0] = conv.output_of(c.wrapping_sub(shares[1]), 2 * at);
-        two_out[1] = conv.output_of(d.wrapping_sub(shares[1]), 2 * at + 1);
-    }
-    if channels % 2 == 1 {
-        let (last, weights) = (channels - 1, pairs.remainder());
-        out_one[last] = conv.output_of(dot_1x1(one, weights).wrapping_sub(shares[0]), last);
-        out_two[last] = conv.output_of(dot_1x1(two, weights).wrapping_sub(shares[1]), last);
-    }
-}
-
-fn one_column(conv: &ConvI8<'_>, column: &[i8], out: &mut [i8]) {
-    let zero = i32::from(conv.weight_zero);
-    let share = if zero == 0 { 0 } else { sum(column).wrapping_mul(zero) };
-    for (channel, (out, weights)) in out.iter_mut().zip(conv.weights.chunks_exact(column.len())).enumerate() {
-        *out = conv.output_of(dot_1x1(column, weights).wrapping_sub(share), channel);
+    let shares = if zero == 0 { [0; 2] } else { sums(column).map(|sum| sum.wrapping_mul(zero)) };
+    let len = conv.window.taps() * conv.input.c as usize;
+    let mut rows = conv.weights.chunks(2 * len);
+    let mut channel = 0;
+    let mut put = |channel: usize, one: i32, two: i32| {
+        let rescale = conv.rescale(channel);
+        if let Some(out) = out_one.get_mut(channel) {
+            *out = rescale.apply(one.wrapping_sub(shares[0]));
+        }
+        if let Some(out) = out_two.get_mut(channel) {
+            *out = rescale.apply(two.wrapping_sub(shares[1]));
+        }
+    };
+    for rows in rows.by_ref() {
+        let (first, second) = rows.split_at(len);
+        // The last of an odd number of channels goes with itself.
+        let odd = second.is_empty();
+        let [a, b, c, d] = dot_2x2(column, [first, if odd { first } else { second }]);
+        put(channel, a, c);
+        if !odd {
+            put(channel + 1, b, d);
+        }
+        channel += 2;
     }
 }

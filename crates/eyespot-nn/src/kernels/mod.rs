@@ -4,6 +4,8 @@
 mod conv;
 mod depthwise;
 mod dot;
+#[cfg(dsp)]
+mod dsp;
 mod float;
 mod pool;
 pub(crate) mod requant;
@@ -20,8 +22,8 @@ pub(crate) use softmax::{softmax_f32, softmax_i8};
 
 /// The operators that are worth more than one implementation. Outputs hold whole rows, from row `first`.
 pub(crate) trait Kernels {
-    /// A convolution that looks at all input channels.
-    fn conv_i8(conv: &ConvI8<'_>, input: &[i8], first: usize, output: &mut [i8], scratch: &mut [i8]);
+    /// A convolution that looks at all input channels, in the scratch memory that the plan has for it.
+    fn conv_i8(conv: &ConvI8<'_>, input: &[i8], first: usize, output: &mut [i8], scratch: &mut [[i16; 4]]);
     /// A convolution of each channel for itself.
     fn depthwise_i8(conv: &ConvI8<'_>, input: &[i8], first: usize, output: &mut [i8]);
 }
@@ -31,7 +33,7 @@ pub(crate) trait Kernels {
 pub(crate) struct Plain;
 
 impl Kernels for Plain {
-    fn conv_i8(conv: &ConvI8<'_>, input: &[i8], first: usize, output: &mut [i8], _: &mut [i8]) {
+    fn conv_i8(conv: &ConvI8<'_>, input: &[i8], first: usize, output: &mut [i8], _: &mut [[i16; 4]]) {
         conv_plain(conv, false, input, first, output);
     }
     fn depthwise_i8(conv: &ConvI8<'_>, input: &[i8], first: usize, output: &mut [i8]) {
@@ -44,7 +46,7 @@ impl Kernels for Plain {
 pub(crate) struct Fast;
 
 impl Kernels for Fast {
-    fn conv_i8(conv: &ConvI8<'_>, input: &[i8], first: usize, output: &mut [i8], scratch: &mut [i8]) {
+    fn conv_i8(conv: &ConvI8<'_>, input: &[i8], first: usize, output: &mut [i8], scratch: &mut [[i16; 4]]) {
         conv::conv_fast(conv, input, first, output, scratch);
     }
     fn depthwise_i8(conv: &ConvI8<'_>, input: &[i8], first: usize, output: &mut [i8]) {

@@ -49,7 +49,7 @@ fn average_precision_of_a_sliding_window_on_a_large_mosaic() {
         return;
     };
     let dataset = Dataset::read(&truth).unwrap();
-    let mut ap50 = |sliding_window| {
+    let ap50 = |sliding_window| {
         let settings = Settings { conf: Some(0.001), sliding_window, ..Settings::default() };
         let found = detections(&model, &truth.with_extension("jpg"), &settings);
         let mut results = Results::default();

@@ -39,6 +39,8 @@ pub struct BurnPredictor<M> {
     model: M,
     device: BurnDevice,
     format: InputFormat,
+    /// Where the caller asks for no other.
+    size: InputSize,
     batch: Batch,
     letterboxes: Vec<Letterbox>,
     candidates: Vec<Candidate>,
@@ -57,6 +59,7 @@ impl<M: BurnModel> BurnPredictor<M> {
             model,
             device,
             format,
+            size,
             batch: Batch::new(format.tensor, size),
             letterboxes: Vec::new(),
             candidates: vec![Candidate::EMPTY; CANDIDATES],
@@ -65,18 +68,28 @@ impl<M: BurnModel> BurnPredictor<M> {
         predictor.with_input_size(size)
     }
 
-    /// With another input size: smaller is faster, larger finds smaller objects. It is not rounded.
+    /// With another input size where the caller asks for none: smaller is faster, larger finds smaller objects. It is not
+    /// rounded.
     ///
     /// # Errors
     /// [`BurnError::InputSize`] unless width and height are multiples of [`InputFormat::multiple`], up to 8192.
     pub fn with_input_size(mut self, size: InputSize) -> Result<Self, BurnError> {
+        self.size = size;
+        self.resize(size)?;
+        Ok(self)
+    }
+
+    /// Makes the input of that size.
+    fn resize(&mut self, size: InputSize) -> Result<(), BurnError> {
         let multiple = self.format.multiple.max(1);
         let fits = |side: u16| side > 0 && side <= LIMIT && side.is_multiple_of(multiple);
         if !(fits(size.width) && fits(size.height)) {
             return Err(BurnError::InputSize { size, multiple, limit: LIMIT });
         }
-        self.batch = Batch::new(self.format.tensor, size);
-        Ok(self)
+        if size != self.batch.size() {
+            self.batch = Batch::new(self.format.tensor, size);
+        }
+        Ok(())
     }
 
     /// With room for another number of candidates per frame; the default is 4096.
@@ -120,6 +133,7 @@ impl<M: BurnModel> BurnPredictor<M> {
         out: &mut dyn BatchOutput,
     ) -> Result<(), BurnError> {
         let mut clock = Clock::start();
+        self.resize(options.img_size_or(self.size))?;
         let prepared = self.letterbox(frames);
         self.timings = Timings { letterbox: clock.lap(), ..Timings::default() };
         let images = self.letterboxes.len();
@@ -157,7 +171,7 @@ impl<M> ErrorType for BurnPredictor<M> {
 
 impl<M: BurnModel> Predictor for BurnPredictor<M> {
     fn spec(&self) -> ModelSpec<'_> {
-        ModelSpec { input: Some(self.batch.size()), ..self.model.spec() }
+        ModelSpec { input: Some(self.size), ..self.model.spec() }
     }
 
     fn predict(

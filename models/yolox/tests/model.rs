@@ -114,6 +114,29 @@ fn input_sizes_are_multiples_of_32() {
 }
 
 #[test]
+fn a_caller_may_ask_for_another_input_size() {
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let new = || BurnPredictor::new(synthetic(Variant::Nano, 80), device.clone()).unwrap();
+    let (data, size) = (picture(200, 100), InputSize::new(96, 64));
+    let frame = view(&data, 200, 100);
+    let find = |predictor: &mut BurnPredictor<Yolox>, options: &PredictOptions<'_>| {
+        let mut found = PredictionsBuf::new(50, 0, 0);
+        predictor.predict(&frame, options, found.view_mut()).map(|()| found.view().detections().to_vec())
+    };
+    let options = PredictOptions::new().with_conf(0.0).unwrap();
+    let (mut fixed, mut free) =
+        (new().with_input_size(size).unwrap(), new().with_input_size(InputSize::square(64)).unwrap());
+    let default = find(&mut free, &options).unwrap();
+    let asked = find(&mut free, &options.with_img_size(size)).unwrap();
+    assert_eq!(asked, find(&mut fixed, &options).unwrap());
+    assert_ne!(asked, default);
+    assert_eq!(free.spec().input, Some(InputSize::square(64)));
+    let wrong = find(&mut free, &options.with_img_size(InputSize::square(65))).unwrap_err();
+    assert!(matches!(wrong, BurnError::InputSize { .. }));
+    assert_eq!(find(&mut free, &options).unwrap(), default);
+}
+
+#[test]
 fn labels_follow_the_classes() {
     assert_eq!(synthetic(Variant::Nano, 80).spec().labels, COCO);
     let three = synthetic(Variant::Nano, 3);

@@ -11,6 +11,8 @@ mod pool;
 pub(crate) mod requant;
 mod simple;
 mod softmax;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use conv::{ConvI8, conv_plain};
 pub(crate) use float::{ConvF32, activate, conv_f32, depthwise_f32, through_ring};

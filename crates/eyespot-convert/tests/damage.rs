@@ -1,0 +1,140 @@
+//! Damaged files: typed errors, no panic, and what still loads still runs.
+
+mod common;
+
+use common::{arena, data};
+use eyespot_convert::Graph;
+use eyespot_nn::{LoadError, Model, Network, crc32};
+use proptest::prelude::*;
+
+fn small() -> Option<(Vec<u8>, Vec<u8>)> {
+    let data = data()?;
+    let tflite = std::fs::read(data.join("models/mcu/hello_world_int8.tflite")).unwrap();
+    let eye = Graph::from_tflite(&tflite).unwrap().with_name("hello").build().unwrap().bytes;
+    Some((tflite, eye))
+}
+
+/// Makes the checksum right again, as someone would who means harm.
+fn seal(bytes: &mut [u8]) {
+    let sum = crc32(&bytes[16..]).to_le_bytes();
+    bytes[12..16].copy_from_slice(&sum);
+}
+
+/// Loads and runs what loads; its arena must not be absurd.
+fn run(bytes: &[u8]) {
+    let Ok(model) = Model::load(bytes) else { return };
+    if model.arena_bytes() > 1 << 24 || model.info().macs > 1 << 32 {
+        return;
+    }
+    let mut network = Network::new(model, arena(model.arena_bytes())).unwrap();
+    network.run();
+    network.run_plain_with(|_, _| {});
+    let _ = network.output(0);
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    let Some((tflite, eye)) = small() else { return };
+    for len in 0..eye.len() {
+        let error = Model::load(&eye[..len]).unwrap_err();
+        let expected = if len < 4 { LoadError::Magic } else { error };
+        assert_eq!(error, expected);
+        if len >= 24 {
+            assert_eq!(error, LoadError::Truncated { expected: eye.len(), actual: len });
+        }
+    }
+    for len in 0..tflite.len() {
+        // A file may end in padding or in names that nothing needs.
+        let _ = Graph::from_tflite(&tflite[..len]);
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_noticed() {
+    let Some((_, eye)) = small() else { return };
+    for at in 0..eye.len() {
+        // Bytes 6 and 7 mean nothing in this version.
+        if at == 6 || at == 7 {
+            continue;
+        }
+        let mut damaged = eye.clone();
+        damaged[at] ^= 1 << (at % 8);
+        let error = Model::load(&damaged).unwrap_err();
+        match at {
+            0..4 => assert_eq!(error, LoadError::Magic),
+            4..6 => assert!(matches!(error, LoadError::Version { .. })),
+            8..12 => assert!(matches!(error, LoadError::Truncated { .. })),
+            _ => assert!(matches!(error, LoadError::Checksum { .. }), "{at}: {error:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_small_arena_is_an_error_that_names_the_layer() {
+    let Some(data) = data() else { return };
+    let tflite = std::fs::read(data.join("models/mcu/person_detect_96_int8.tflite")).unwrap();
+    let converted = Graph::from_tflite(&tflite).unwrap().build().unwrap();
+    let model = Model::load(&converted.bytes).unwrap();
+    let error = Network::new(model, vec![0u64; 5000]).unwrap_err();
+    assert_eq!((error.needed, error.available), (converted.report.arena, 40_000));
+    assert!(error.layer.as_str().contains("Conv2d_1_"), "{error}");
+    assert!(error.layer_bytes > 40_000 && error.layer_bytes <= error.needed, "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// With a right checksum only the checks of the graph stand between damage and the kernels.
+    #[test]
+    fn damaged_models_do_not_panic(changes in proptest::collection::vec((16usize..4000, any::<u8>()), 1..6)) {
+        let Some((_, mut eye)) = small() else { return Ok(()) };
+        for (at, byte) in changes {
+            let at = 16 + at % (eye.len() - 16);
+            eye[at] = byte;
+        }
+        seal(&mut eye);
+        run(&eye);
+    }
+
+    #[test]
+    fn damaged_tflite_files_do_not_panic(changes in proptest::collection::vec((0usize..4000, any::<u8>()), 1..6)) {
+        let Some((mut tflite, _)) = small() else { return Ok(()) };
+        for (at, byte) in changes {
+            let at = at % tflite.len();
+            tflite[at] = byte;
+        }
+        if let Ok(graph) = Graph::from_tflite(&tflite)
+            && let Ok(converted) = graph.build()
+        {
+            run(&converted.bytes);
+        }
+    }
+
+    #[test]
+    fn no_bytes_are_an_onnx_model_that_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = Graph::from_onnx(&bytes, Some([32, 32]));
+    }
+}
+
+/// Damage in the graph of a real ONNX model.
+#[test]
+fn damaged_onnx_files_do_not_panic() {
+    let Some(data) = data() else { return };
+    let onnx = std::fs::read(data.join("models/osnet_x0_25_market1501.onnx")).unwrap();
+    let mut state = 1u32;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as usize % below
+    };
+    // Nodes come first, weights after them.
+    for _ in 0..150 {
+        let mut damaged = onnx.clone();
+        for _ in 0..=random(3) {
+            let at = random(40_000);
+            damaged[at] = random(256) as u8;
+        }
+        let _ = Graph::from_onnx(&damaged, None);
+    }
+}

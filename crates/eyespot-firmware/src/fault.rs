@@ -37,8 +37,8 @@ unsafe extern "C" fn report(stack_pointer: *const u32) -> ! {
     } else if stack_pointer.wrapping_add(FRAME_WORDS) <= highest {
         // SAFETY: the whole frame lies in the stack; it may have been written over by this handler, whose few words
         // start at the other end, only where the stack was all but empty.
-        let (lr, pc) = unsafe { (stack_pointer.add(5).read(), stack_pointer.add(6).read()) };
-        defmt::error!("hard fault at {=u32:#010x}, called from {=u32:#010x}, cause {=u32:#x}", pc, lr, cause);
+        let address = unsafe { stack_pointer.add(6).read() };
+        defmt::error!("hard fault at {=u32:#010x}, cause {=u32:#x}", address, cause);
     } else {
         defmt::error!("hard fault, cause {=u32:#x}", cause);
     }

@@ -179,13 +179,14 @@ pub(crate) fn step(
     memory.follow_camera(motion, false);
     memory.outline(0.0);
 
-    // Every pair that overlaps enough is better than none: the limit is beyond all costs.
+    // As in the original all pairs enter the assignment, and those that overlap too little are dropped afterwards. A pair
+    // that does not overlap at all is worth as little as none, so that it is left out.
     let stage = Stage {
         level: Level::High,
         who: Who::All,
         margin: 0.0,
-        min_iou: sort.iou_threshold,
-        limit: 2.0,
+        min_iou: 0.0,
+        limit: 1.0,
         fuse_score: false,
         height_iou: false,
         score_change: 0.0,
@@ -195,11 +196,11 @@ pub(crate) fn step(
         same_class: false,
     };
     memory.associate(&stage);
-    memory.accept(detections, config.delta_t);
+    memory.accept(detections, config);
     if !memory.histories.is_empty() {
         memory.return_to_latest();
         memory.associate(&Stage { who: Who::Unseen, direction: 0.0, ..stage });
-        memory.accept(detections, config.delta_t);
+        memory.accept(detections, config);
     }
     memory.retire(sort.max_age);
     memory.begin(detections);
@@ -251,11 +252,16 @@ impl Memory<'_> {
         }
     }
 
-    /// Continues the matched tracks.
-    fn accept(&mut self, detections: &[Detection], delta_t: u8) {
+    /// Continues the matched tracks whose overlap is large enough.
+    fn accept(&mut self, detections: &[Detection], config: &OcSortConfig) {
         for row in &self.rows[..self.head.rows] {
             let (place, column) = (usize::from(row.track), row.column);
             if column == NONE {
+                continue;
+            }
+            let bbox = Extent::new(&self.boxes[usize::from(column)], 0.0);
+            let (intersection, union) = self.extents[place].overlap(&bbox);
+            if intersection < config.sort.iou_threshold * union {
                 continue;
             }
             let candidate = &mut self.candidates[usize::from(column)];
@@ -266,7 +272,7 @@ impl Memory<'_> {
                 if history.is_known() && history.gap() > 1 {
                     track.relive(history, &detection.bbox);
                 }
-                history.observe(&detection.bbox, delta_t);
+                history.observe(&detection.bbox, config.delta_t);
             }
             track.correct(&detection.bbox, NOISE);
             track.streak = track.streak.saturating_add(1);

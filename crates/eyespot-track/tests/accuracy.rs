@@ -189,7 +189,7 @@ fn the_presets_score_like_the_originals() {
         }
     });
     close(figures, [[52.57, 64.16, 65.64], [58.87, 78.35, 68.91], [39.26, 90.11, 43.09]], 0.05);
-    // The original solves the assignment before it drops the pairs that overlap too little.
+    // The original also weighs pairs that do not overlap, and skips the assignment where nothing is in conflict.
     let figures = evaluate("OC-SORT", |_, _| {
         let mut tracker =
             OcSort::new(OcSortConfig::default(), Box::new(OcSortStorage::<256, 256>::new())).unwrap();
@@ -198,7 +198,7 @@ fn the_presets_score_like_the_originals() {
             detected(detections)
         }
     });
-    close(figures, [[49.42, 59.39, 61.88], [59.40, 72.99, 68.80], [44.40, 88.97, 42.50]], 1.0);
+    close(figures, [[49.42, 59.39, 61.88], [59.40, 72.99, 68.80], [44.40, 88.97, 42.50]], 0.7);
     let figures = evaluate("SORT", |_, _| {
         let mut tracker =
             Sort::new(SortConfig::default(), Box::new(TrackStorage::<256, 256>::new())).unwrap();

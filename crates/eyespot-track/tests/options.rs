@@ -1,10 +1,10 @@
-//! Every option of BoT-SORT has an effect, and a score exactly on a threshold has a defined one.
+//! Every option of every tracker has an effect, and a score exactly on a threshold has a defined one.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use eyespot_core::{Affine, BBox, ClassId, Detection, FrameInfo, TrackId};
 use eyespot_track::{
-    BotSort, BotSortConfig, BoxFilter, ByteTrack, ByteTrackConfig, ClassPolicy, Clock, Sort, SortConfig,
-    TrackStorage,
+    BotSort, BotSortConfig, BoxFilter, ByteTrack, ByteTrackConfig, ClassPolicy, Clock, OcSort, OcSortConfig,
+    OcSortStorage, Sort, SortConfig, TrackStorage,
 };
 
 fn frame(index: u64) -> FrameInfo {
@@ -26,18 +26,14 @@ impl Noise {
     }
 }
 
-/// Everything that can be seen of a tracker over a busy scene: people and cars, most of them of known looks, that cross,
-/// hide, change their scores and now and then their class, under a camera that turns a little.
-fn outcome(config: BotSortConfig) -> Vec<(Option<TrackId>, [f32; 4])> {
-    let storage = Box::new(TrackStorage::<64, 64, [f32; 4]>::with_features());
-    let mut tracker = BotSort::new(config, storage).unwrap();
+/// A busy scene: people and cars, most of them of known looks, that cross, hide, change their scores and now and then their
+/// class.
+fn scene() -> Vec<(Vec<Detection>, Vec<Vec<f32>>)> {
     let mut noise = Noise(5);
-    let turn = Affine::from_rows([0.9998, -0.02, 2.0], [0.02, 0.9998, -1.0]);
-    let mut seen = Vec::new();
+    let mut frames = Vec::new();
     for index in 0..150u64 {
         let time = index as f32;
-        let mut detections = Vec::new();
-        let mut looks = Vec::new();
+        let (mut detections, mut looks) = (Vec::new(), Vec::new());
         for n in 0..14 {
             let own = n as f32;
             let (x, y) = (
@@ -54,11 +50,83 @@ fn outcome(config: BotSortConfig) -> Vec<(Option<TrackId>, [f32; 4])> {
             let look = [own.cos(), own.sin(), 0.3 * noise.next(), 0.3 * noise.next()];
             looks.push(if n % 3 == 0 { Vec::new() } else { look.to_vec() });
         }
-        tracker.update_with_features(&frame(index), &turn, &mut detections, &looks);
+        frames.push((detections, looks));
+    }
+    frames
+}
+
+/// A camera that turns a little from frame to frame.
+const TURN: Affine = Affine::from_rows([0.9998, -0.02, 2.0], [0.02, 0.9998, -1.0]);
+
+type Outcome = Vec<(Option<TrackId>, [f32; 4])>;
+
+/// Everything that can be seen of BoT-SORT over the scene.
+fn outcome(config: BotSortConfig) -> Outcome {
+    let storage = Box::new(TrackStorage::<64, 64, [f32; 4]>::with_features());
+    let mut tracker = BotSort::new(config, storage).unwrap();
+    let mut seen = Vec::new();
+    for (index, (mut detections, looks)) in scene().into_iter().enumerate() {
+        tracker.update_with_features(&frame(index as u64), &TURN, &mut detections, &looks);
         seen.extend(detections.iter().map(|detection| (detection.track, detection.bbox.xyxy())));
         seen.extend(tracker.reported().map(|track| (Some(track.id), track.bbox.xyxy())));
     }
     seen
+}
+
+/// The ids that any tracker gives over the scene.
+fn ids_of(mut update: impl FnMut(&FrameInfo, &mut [Detection])) -> Vec<Option<TrackId>> {
+    let mut seen = Vec::new();
+    for (index, (mut detections, _)) in scene().into_iter().enumerate() {
+        update(&frame(index as u64), &mut detections);
+        seen.extend(detections.iter().map(|detection| detection.track));
+    }
+    seen
+}
+
+#[test]
+fn every_option_of_the_other_trackers_has_an_effect() {
+    let byte = |config| {
+        let mut tracker = ByteTrack::new(config, TrackStorage::<64, 64>::new()).unwrap();
+        ids_of(move |info, detections| tracker.update_with_motion(info, &TURN, detections))
+    };
+    let base = ByteTrackConfig::default();
+    for (name, config) in [
+        ("track_thresh", ByteTrackConfig { track_thresh: 0.45, ..base }),
+        ("high_thresh", ByteTrackConfig { high_thresh: 0.85, ..base }),
+        ("match_thresh", ByteTrackConfig { match_thresh: 0.5, ..base }),
+        ("track_buffer", ByteTrackConfig { track_buffer: 5, ..base }),
+        ("fuse_score", ByteTrackConfig { fuse_score: false, ..base }),
+        ("min_box_area", ByteTrackConfig { min_box_area: 1600.0, ..base }),
+        ("fps", ByteTrackConfig { fps: 5.0, ..base }),
+        ("clock", ByteTrackConfig { clock: Clock::Timestamp, ..base }),
+        ("class_policy", ByteTrackConfig { class_policy: ClassPolicy::Gated, ..base }),
+    ] {
+        assert_ne!(byte(config), byte(base), "{name} of ByteTrack has no effect");
+    }
+    let observed = |config| {
+        let mut tracker = OcSort::new(config, OcSortStorage::<64, 64>::new()).unwrap();
+        ids_of(move |info, detections| tracker.update_with_motion(info, &TURN, detections))
+    };
+    let plain = |sort| {
+        let mut tracker = Sort::new(sort, TrackStorage::<64, 64>::new()).unwrap();
+        ids_of(move |info, detections| tracker.update_with_motion(info, &TURN, detections))
+    };
+    let oc = OcSortConfig::default();
+    for (name, config) in
+        [("delta_t", OcSortConfig { delta_t: 1, ..oc }), ("inertia", OcSortConfig { inertia: 0.9, ..oc })]
+    {
+        assert_ne!(observed(config), observed(oc), "{name} of OC-SORT has no effect");
+    }
+    for (name, change) in [
+        ("det_thresh", &(|sort| SortConfig { det_thresh: 0.3, ..sort }) as &dyn Fn(SortConfig) -> SortConfig),
+        ("iou_threshold", &|sort| SortConfig { iou_threshold: 0.6, ..sort }),
+        ("max_age", &|sort| SortConfig { max_age: 5, ..sort }),
+        ("min_hits", &|sort| SortConfig { min_hits: 1, ..sort }),
+    ] {
+        let changed = OcSortConfig { sort: change(oc.sort), ..oc };
+        assert_ne!(observed(changed), observed(oc), "{name} of OC-SORT has no effect");
+        assert_ne!(plain(change(SortConfig::default())), plain(SortConfig::default()), "{name} of SORT");
+    }
 }
 
 #[test]

@@ -82,3 +82,39 @@ impl Board {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn package(entry: &str) -> Result<Board> {
+        let text = format!(r#"{{"name": "robot", "metadata": {{"eyespot": {entry}}}}}"#);
+        Board::from_package(&serde_json::from_str(&text).unwrap())
+    }
+
+    #[test]
+    fn an_entry_names_one_runner() {
+        let board = package(r#"{"target": "thumbv6m-none-eabi", "chip": "RP2040"}"#).unwrap();
+        assert_eq!(board.runner, Runner::ProbeRs { chip: "RP2040".to_owned() });
+        assert_eq!(board.target, "thumbv6m-none-eabi");
+        for wrong in [
+            r#"{"target": "thumbv6m-none-eabi"}"#,
+            r#"{"target": "thumbv6m-none-eabi", "chip": "RP2040", "machine": "mps2-an500"}"#,
+            r#"{"machine": "mps2-an500"}"#,
+        ] {
+            let error = package(wrong).unwrap_err();
+            assert!(error.to_string().contains("robot: its Cargo.toml needs [package.metadata.eyespot]"));
+        }
+    }
+
+    #[test]
+    fn the_boards_of_the_workspace_are_found() {
+        let boards = Board::all().unwrap();
+        let emulated = |name: &str| {
+            boards.iter().any(|board| board.package == name && matches!(board.runner, Runner::Qemu { .. }))
+        };
+        assert!(emulated("qemu-m7") && emulated("qemu-m33"));
+        assert!(!emulated("stm32h7") && !emulated("desktop"));
+        assert!(matches!(Board::in_folder(Path::new("boards/desktop")), Err(Error::Metadata { .. })));
+    }
+}

@@ -68,3 +68,17 @@ impl Log {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_without_a_log_is_told_so() {
+        let this = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        for (bytes, says) in [(&this[..], "it does not use defmt"), (b"no program", "can't be decoded")] {
+            let error = Log::new(bytes).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+}

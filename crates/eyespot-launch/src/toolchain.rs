@@ -160,3 +160,30 @@ pub(crate) fn output(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).current_dir(workspace()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_builds_for_what_does_not_exist() {
+        let error = Toolchain::installed("thumbv99-none-eabi")
+            .ok_or(Error::NoToolchain { target: "thumbv99-none-eabi".to_owned() });
+        let says = error.unwrap_err().to_string();
+        assert!(says.contains("rustup target add thumbv99-none-eabi") && says.contains(OVERRIDE), "{says}");
+    }
+
+    #[test]
+    fn a_command_is_for_the_target_and_has_a_folder_of_its_own() {
+        let mut toolchain =
+            Toolchain::new("thumbv6m-none-eabi", "mycargo".into(), vec!["+nightly".to_owned()], "firmware");
+        toolchain.set("RUSTC", "myrustc");
+        let command = toolchain.cargo("clippy");
+        let arguments: Vec<_> = command.get_args().collect();
+        assert_eq!(arguments, ["+nightly", "clippy", "--target", "thumbv6m-none-eabi"]);
+        let set = |name: &str| command.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value);
+        assert_eq!(set("RUSTC"), Some("myrustc".as_ref()));
+        assert_eq!(set("CARGO_TARGET_DIR"), Some(toolchain.target_dir().as_os_str()));
+        assert!(toolchain.target_dir().ends_with("firmware"));
+    }
+}

@@ -35,6 +35,9 @@ pub(crate) fn ring_of(conv: &Conv, pool: &Pool, element: Element) -> Range<usize
     bytes_of(&Slot { shape: Shape::new(u32::from(pool.window.kernel[0]), w, c), ..conv.output }, element)
 }
 
+/// Floating point can be left out, for flash.
+pub(crate) const FLOAT: bool = cfg!(feature = "float");
+
 const OUTSIDE: &str = "a tensor reaches outside the arena";
 const WEIGHTS: &str = "weights have another length than the shapes ask for";
 const SHAPES: &str = "the shapes of its tensors don't fit together";
@@ -47,6 +50,10 @@ pub(crate) fn port(port: &Port<'_>, arena: u32) -> Result<(), LoadError> {
 }
 
 fn slot(slot: &Slot, element: Element, arena: u32) -> Check {
+    ensure(
+        FLOAT || element == Element::I8,
+        "floating point is switched off: build with the feature `float`",
+    )?;
     let Shape { h, w, c } = slot.shape;
     // Sizes far below what overflows in the kernels' index arithmetic.
     let fits = |side: u32| (1..=1 << 20).contains(&side);

@@ -190,7 +190,7 @@ impl Window {
 pub enum Activation {
     /// The value itself.
     None,
-    /// Clamped to a range: ReLU, ReLU6 and the like.
+    /// Clamped to a range: `ReLU`, `ReLU6` and the like.
     Clamp(f32, f32),
     /// Negative values times a factor.
     LeakyRelu(f32),

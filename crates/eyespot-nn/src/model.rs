@@ -48,8 +48,7 @@ impl<'m> Model<'m> {
         let mut rest = layers;
         for _ in 0..info.layers {
             let (name, after) = take_from_bytes::<&str>(rest).map_err(|_| LoadError::Graph)?;
-            let (op, after) = take_from_bytes::<Op>(after)
-                .map_err(|_| LoadError::Operator { layer: LayerName::new(name) })?;
+            let (op, after) = operator(after).ok_or(LoadError::Operator { layer: LayerName::new(name) })?;
             check::op(&op, parts.arena, parts.weights)
                 .map_err(|reason| LoadError::Layer { layer: LayerName::new(name), reason })?;
             rest = after;
@@ -98,7 +97,7 @@ impl<'m> Model<'m> {
         let mut rest = self.layers;
         (0..self.info.layers).map_while(move |_| {
             let (name, after) = take_from_bytes::<&str>(rest).ok()?;
-            let (op, after) = take_from_bytes::<Op>(after).ok()?;
+            let (op, after) = operator(after)?;
             rest = after;
             Some(Layer { name, op })
         })
@@ -107,6 +106,12 @@ impl<'m> Model<'m> {
     pub(crate) const fn weights(&self) -> &'m [u8] {
         self.weights
     }
+}
+
+/// Reads an operator. One copy of much code: it is used when a model is loaded and whenever it runs.
+#[inline(never)]
+fn operator(bytes: &[u8]) -> Option<(Op, &[u8])> {
+    take_from_bytes::<Op>(bytes).ok()
 }
 
 fn port(mut bytes: &[u8], count: u16, index: usize) -> Option<Port<'_>> {

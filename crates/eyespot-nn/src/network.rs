@@ -4,6 +4,7 @@ use core::ops::Range;
 
 use bytemuck::{cast_slice, cast_slice_mut};
 
+use crate::check::FLOAT;
 use crate::check::{bytes_of, element_of, range_of, ring_of};
 use crate::graph::{
     Binary, BinaryNumbers, Conv, ConvNumbers, Element, Op, Pool, PoolKind, PoolNumbers, Port,
@@ -250,7 +251,7 @@ fn run_op<K: Kernels>(op: &Op, arena: &mut [u8], weights: &[u8]) -> Option<()> {
             move_to(arena, bytes_of(input, Element::I8), &to)?;
             kernels::table(cast_slice(constants(table)?), cast_slice_mut(arena.get_mut(to)?));
         }
-        Op::Activate { input, output, activation } => {
+        Op::Activate { input, output, activation } if FLOAT => {
             let to = bytes_of(output, Element::F32);
             move_to(arena, bytes_of(input, Element::F32), &to)?;
             kernels::activate(*activation, cast_slice_mut(arena.get_mut(to)?));
@@ -264,7 +265,8 @@ fn run_op<K: Kernels>(op: &Op, arena: &mut [u8], weights: &[u8]) -> Option<()> {
                 SoftmaxNumbers::I8 { multiplier, shift, diff_min } => {
                     kernels::softmax_i8(multiplier, shift, diff_min, cast_slice_mut(values), channels);
                 }
-                SoftmaxNumbers::F32 => kernels::softmax_f32(cast_slice_mut(values), channels),
+                SoftmaxNumbers::F32 if FLOAT => kernels::softmax_f32(cast_slice_mut(values), channels),
+                SoftmaxNumbers::F32 => return None,
             }
         }
         Op::Copy(copy) => {
@@ -287,19 +289,23 @@ fn run_op<K: Kernels>(op: &Op, arena: &mut [u8], weights: &[u8]) -> Option<()> {
             let (a, b) = (input.shape, output.shape);
             match element {
                 Element::I8 => kernels::resize_i8(sampling, a, b, cast_slice(from), cast_slice_mut(to)),
-                Element::F32 => kernels::resize_f32(sampling, a, b, cast_slice(from), cast_slice_mut(to)),
+                Element::F32 if FLOAT => {
+                    kernels::resize_f32(sampling, a, b, cast_slice(from), cast_slice_mut(to));
+                }
+                Element::F32 => return None,
             }
         }
-        Op::Quantize { input, output, scale, zero } => {
+        Op::Quantize { input, output, scale, zero } if FLOAT => {
             let ranges = [bytes_of(input, Element::F32), bytes_of(output, Element::I8)];
             let [from, to] = arena.get_disjoint_mut(ranges).ok()?;
             kernels::quantize(*scale, *zero, cast_slice(from), cast_slice_mut(to));
         }
-        Op::Dequantize { input, output, scale, zero } => {
+        Op::Dequantize { input, output, scale, zero } if FLOAT => {
             let ranges = [bytes_of(input, Element::I8), bytes_of(output, Element::F32)];
             let [from, to] = arena.get_disjoint_mut(ranges).ok()?;
             kernels::dequantize(*scale, *zero, cast_slice(from), cast_slice_mut(to));
         }
+        Op::Activate { .. } | Op::Quantize { .. } | Op::Dequantize { .. } => return None,
     }
     Some(())
 }
@@ -328,7 +334,7 @@ fn resolve<'a>(conv: &Conv, weights: &'a [u8]) -> Option<Resolved<'a>> {
             weight_zero: quant.weight_zero,
             clamp: quant.clamp,
         }),
-        ConvNumbers::F32(activation) => Resolved::F32(ConvF32 {
+        ConvNumbers::F32(activation) if FLOAT => Resolved::F32(ConvF32 {
             window,
             input,
             output,
@@ -336,6 +342,7 @@ fn resolve<'a>(conv: &Conv, weights: &'a [u8]) -> Option<Resolved<'a>> {
             bias,
             activation: *activation,
         }),
+        ConvNumbers::F32(_) => return None,
     })
 }
 
@@ -352,7 +359,7 @@ fn run_conv<K: Kernels>(conv: &Conv, arena: &mut [u8], weights: &[u8]) -> Option
                 K::conv_i8(&resolved, input, 0, output, cast_slice_mut::<u8, [i16; 4]>(scratch));
             }
         }
-        Resolved::F32(resolved) => {
+        Resolved::F32(resolved) if FLOAT => {
             let (input, output) = (cast_slice(input), cast_slice_mut(output));
             if conv.depthwise {
                 kernels::depthwise_f32(&resolved, input, 0, output);
@@ -360,6 +367,7 @@ fn run_conv<K: Kernels>(conv: &Conv, arena: &mut [u8], weights: &[u8]) -> Option
                 kernels::conv_f32(&resolved, input, 0, output, cast_slice_mut(scratch));
             }
         }
+        Resolved::F32(_) => return None,
     }
     Some(())
 }
@@ -392,7 +400,7 @@ fn run_conv_pool<K: Kernels>(conv: &Conv, pool: &Pool, arena: &mut [u8], weights
             let (ring, output) = (cast_slice_mut(ring), cast_slice_mut(output));
             kernels::through_ring((conv, pool), least, ring, output, row, finish);
         }
-        (Resolved::F32(resolved), PoolNumbers::F32(activation)) => {
+        (Resolved::F32(resolved), PoolNumbers::F32(activation)) if FLOAT => {
             let (input, scratch) = (cast_slice(input), cast_slice_mut(scratch));
             let row = |y: usize, out: &mut [f32]| {
                 if conv.depthwise {
@@ -421,12 +429,13 @@ fn run_pool(pool: &Pool, arena: &mut [u8]) -> Option<()> {
         (PoolNumbers::I8(quant), _) => {
             kernels::average_i8(pool, &quant, cast_slice(input), cast_slice_mut(output));
         }
-        (PoolNumbers::F32(activation), PoolKind::Max) => {
+        (PoolNumbers::F32(activation), PoolKind::Max) if FLOAT => {
             kernels::max_f32(pool, activation, cast_slice(input), cast_slice_mut(output));
         }
-        (PoolNumbers::F32(activation), _) => {
+        (PoolNumbers::F32(activation), _) if FLOAT => {
             kernels::average_f32(pool, activation, cast_slice(input), cast_slice_mut(output));
         }
+        _ => return None,
     }
     Some(())
 }
@@ -442,9 +451,10 @@ fn run_binary(op: &Binary, arena: &mut [u8]) -> Option<()> {
             let quant = kernels::BinaryQuant { a: left, b: right, output, left_shift, clamp };
             kernels::binary_i8(op.kind, &quant, shapes, cast_slice_mut(a), cast_slice(b));
         }
-        BinaryNumbers::F32(activation) => {
+        BinaryNumbers::F32(activation) if FLOAT => {
             kernels::binary_f32(op.kind, activation, shapes, cast_slice_mut(a), cast_slice(b));
         }
+        BinaryNumbers::F32(_) => return None,
     }
     Some(())
 }

@@ -115,6 +115,7 @@ impl From<ResizeError> for NnError {
 
 /// How levels become values.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one per predictor, and no heap to put it")]
 enum Format {
     I8(TensorFormat<Quantize<i8>>),
     F32(TensorFormat<Normalize>),
@@ -129,9 +130,9 @@ enum Head {
 /// A model as a predictor: letterbox, network, head, suppression, in fixed memory.
 ///
 /// What the outputs mean is said in the model's file ([`Task`]):
-/// - [`Task::Classify`]: every class that reaches the threshold is a detection as large as the frame. A class with an
+/// - With [`Task::Classify`] every class that reaches the threshold is a detection as large as the frame. A class with an
 ///   empty label is never reported: the background, or "no person".
-/// - [`Task::FastestDet`]: boxes.
+/// - With [`Task::FastestDet`] the detections are boxes.
 #[derive(Debug)]
 pub struct NnPredictor<'m, A, S, const COLUMNS: usize, const CANDIDATES: usize> {
     network: Network<'m, A>,

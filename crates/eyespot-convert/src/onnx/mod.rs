@@ -116,20 +116,20 @@ fn run(model: &Model, size: Size, original: Option<Original>) -> Result<Reader, 
     for (name, sizes) in &model.inputs {
         let mut shape: Vec<usize> = sizes.iter().map(|size| size.unwrap_or(1)).collect();
         let error = |reason: &str| ConvertError::Input { name: name.clone(), reason: reason.to_owned() };
-        let (image, view): ([usize; 3], fn(usize, &[usize], [usize; 3]) -> View) =
-            if let [n, c, h, w] = &mut shape[..] {
-                if *n != 1 {
-                    return Err(error("has a batch of more than one: export the model with a batch of 1"));
-                }
-                [*h, *w] = size;
-                ([*h, *w, *c], |id, _, sizes| View::channels_first(id, sizes))
-            } else {
-                (image_sizes(&shape), |id, shape, _| View::dense(id, shape.to_vec()))
-            };
+        let image = if let [n, c, h, w] = &mut shape[..] {
+            if *n != 1 {
+                return Err(error("has a batch of more than one: export the model with a batch of 1"));
+            }
+            [*h, *w] = size;
+            [*h, *w, *c]
+        } else {
+            image_sizes(&shape)
+        };
         let tensor = shape_of(image).ok_or_else(|| error("has no size or is too large"))?;
         let id = reader.graph.tensor(name, tensor, Element::F32, None);
         reader.graph.inputs.push(id);
-        reader.views.insert(name.clone(), view(id, &shape, image));
+        let view = if shape.len() == 4 { View::channels_first(id, image) } else { View::dense(id, shape) };
+        reader.views.insert(name.clone(), view);
     }
     for node in &model.nodes {
         ops::add(&mut reader, node)?;

@@ -1,4 +1,4 @@
-//! Reading FlatBuffers without generated code: every offset is checked.
+//! Reading `FlatBuffers` without generated code: every offset is checked.
 
 use crate::ConvertError;
 

@@ -467,7 +467,10 @@ fn unary(reader: &mut Reader<'_>, node: &Node<'_>, activation: Activation) -> Do
         Element::F32 => reader.graph.push(&node.name, Op::Activate { input, output, activation }),
         Element::I8 => {
             let (from, to) = (reader.quant(node, input)?, reader.quant(node, output)?);
-            let table = table(from, to, |x| apply(activation, x));
+            let table = match activation {
+                Activation::LeakyRelu(slope) => leaky_relu(from, to, slope),
+                _ => table(from, to, |x| apply(activation, x)),
+            };
             reader.graph.push(&node.name, Op::Table { input, output, table });
         }
     }
@@ -502,6 +505,19 @@ pub(crate) fn table(from: Quant, to: Quant, function: impl Fn(f32) -> f32) -> Ve
             let x = from.scale * (value - i32::from(from.zero)) as f32;
             let steps = (function(x) * inverse).round() + f32::from(to.zero);
             steps.clamp(-128.0, 127.0) as i8
+        })
+        .collect()
+}
+
+/// Fixed point, as TensorFlow Lite has it; the other functions are tables there too.
+fn leaky_relu(from: Quant, to: Quant, slope: f32) -> Vec<i8> {
+    let positive = multiplier(f64::from(from.scale / to.scale));
+    let negative = multiplier(f64::from(from.scale * slope / to.scale));
+    (-128i32..=127)
+        .map(|value| {
+            let value = value - i32::from(from.zero);
+            let (multiplier, shift) = if value >= 0 { positive } else { negative };
+            (eyespot_nn::scale_by(value, multiplier, shift) + i32::from(to.zero)).clamp(-128, 127) as i8
         })
         .collect()
 }

@@ -72,12 +72,8 @@ fn image(conv: &ConvI8<'_>, input: &[i8], first: usize, output: &mut [i8], chann
             if rows.len() == kh && columns.len() == kw {
                 products(input.get(start as usize..).unwrap_or(&[]), taps, &mut sums);
             } else {
-                for (at, tap) in taps.iter().enumerate() {
-                    let place = (start + tap.offset as isize) as usize;
-                    let values = input.get(place..).and_then(|values| values.first_chunk());
-                    let there = rows.contains(&(at / kw)) && columns.contains(&(at % kw));
-                    add(&mut sums, values.filter(|_| there).unwrap_or(&padding), &tap.weights);
-                }
+                let at = |tap: &Tap| input.get((start + tap.offset as isize) as usize..);
+                at_the_edge(at, taps, kw, (rows.clone(), columns), &padding, &mut sums);
             }
             for ((out, rescale), sum) in out[channel..].iter_mut().zip(&rescales).zip(sums) {
                 *out = rescale.apply(sum);
@@ -93,6 +89,28 @@ fn products(values: &[i8], taps: &[Tap], sums: &mut [i32; BLOCK]) {
     for tap in taps {
         if let Some(values) = values.get(tap.offset..).and_then(|values| values.first_chunk()) {
             add(&mut own, values, &tap.weights);
+        }
+    }
+    *sums = own;
+}
+
+/// A window that lies partly in the padding.
+#[cfg_attr(target_arch = "arm", inline(never))]
+fn at_the_edge<'a>(
+    at: impl Fn(&Tap) -> Option<&'a [i8]>,
+    taps: &[Tap],
+    kw: usize,
+    (rows, columns): (Range<usize>, Range<usize>),
+    padding: &[i8; BLOCK],
+    sums: &mut [i32; BLOCK],
+) {
+    let mut own = [0; BLOCK];
+    for (y, taps) in taps.chunks(kw).enumerate() {
+        let columns = if rows.contains(&y) { columns.clone() } else { 0..0 };
+        for (x, tap) in taps.iter().enumerate() {
+            let values =
+                if columns.contains(&x) { at(tap).and_then(|values| values.first_chunk()) } else { None };
+            add(&mut own, values.unwrap_or(padding), &tap.weights);
         }
     }
     *sums = own;

@@ -56,14 +56,8 @@ pub(crate) fn activate(activation: Activation, values: &mut [f32]) {
     }
 }
 
-fn clamp_unit(x: f32) -> f32 {
-    if x < 0.0 {
-        0.0
-    } else if x > 1.0 {
-        1.0
-    } else {
-        x
-    }
+const fn clamp_unit(x: f32) -> f32 {
+    x.clamp(0.0, 1.0)
 }
 
 /// Output channels in a block: the lanes.

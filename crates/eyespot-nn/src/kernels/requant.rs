@@ -47,7 +47,7 @@ mod tests {
 
         #[test]
         fn shifts_round_halves_away_from_zero(value: i32, shift in 0u32..=31) {
-            let exact = f64::from(value) / f64::from(2f64.powi(shift as i32));
+            let exact = f64::from(value) / 2f64.powi(shift as i32);
             prop_assert_eq!(f64::from(rounding_shift(value, shift)), exact.round());
         }
     }

@@ -164,42 +164,64 @@ impl Sampling {
         // A cast from below zero gives zero.
         ((floor as usize).min(last), (libm::ceilf(at) as usize).min(last), at - floor)
     }
+
+    /// In steps of 1/1024 of a pixel, rounded.
+    fn fixed_step(self, input: u32, output: u32) -> i64 {
+        let (mut input, mut output) = (i64::from(input), i64::from(output));
+        if self.align_corners && output > 1 {
+            (input, output) = (input - 1, output - 1);
+        }
+        ((input << 10) + output / 2) / output
+    }
+
+    /// The two neighbours and the share of the second in 1/1024; it is negative before the first pixel.
+    fn fixed_at(self, step: i64, position: usize, size: u32) -> (usize, usize, i64) {
+        let at = position as i64 * step + if self.half_pixel { step / 2 - (1 << 9) } else { 0 };
+        let first = (at / (1 << 10)).max(0);
+        let second = ((at + (1 << 10) - 1) / (1 << 10)).min(i64::from(size) - 1);
+        let last = size as usize - 1;
+        ((first as usize).min(last), (second.max(0) as usize).min(last), at - (first << 10))
+    }
 }
 
 pub(crate) fn resize_f32(sampling: Sampling, from: Shape, to: Shape, input: &[f32], output: &mut [f32]) {
-    let blend = |corners: [f32; 4], dy: f32, dx: f32| {
-        corners[0] * (1.0 - dy) * (1.0 - dx)
-            + corners[1] * (1.0 - dy) * dx
-            + corners[2] * dy * (1.0 - dx)
-            + corners[3] * dy * dx
+    let steps = [sampling.step(from.h, to.h), sampling.step(from.w, to.w)];
+    let place = |axis: usize, position: usize| {
+        sampling.at(steps[axis], position, if axis == 0 { from.h } else { from.w })
     };
-    resize(sampling, from, to, input, output, blend);
+    resize((from, to), input, output, place, |[a, b, c, d], dy, dx| {
+        a * (1.0 - dy) * (1.0 - dx) + b * (1.0 - dy) * dx + c * dy * (1.0 - dx) + d * dy * dx
+    });
 }
 
-/// Blends in floating point and rounds to nearest; quantisation of input and output is the same.
+/// In fixed point, rounded to nearest; quantisation of input and output is the same.
 pub(crate) fn resize_i8(sampling: Sampling, from: Shape, to: Shape, input: &[i8], output: &mut [i8]) {
-    let blend = |corners: [i8; 4], dy: f32, dx: f32| {
-        let [a, b, c, d] = corners.map(f32::from);
-        let value = a * (1.0 - dy) * (1.0 - dx) + b * (1.0 - dy) * dx + c * dy * (1.0 - dx) + d * dy * dx;
-        libm::roundf(value) as i8
+    let steps = [sampling.fixed_step(from.h, to.h), sampling.fixed_step(from.w, to.w)];
+    let place = |axis: usize, position: usize| {
+        sampling.fixed_at(steps[axis], position, if axis == 0 { from.h } else { from.w })
     };
-    resize(sampling, from, to, input, output, blend);
+    resize((from, to), input, output, place, |corners: [i8; 4], dy, dx| {
+        let [a, b, c, d] = corners.map(i64::from);
+        let one = 1i64 << 10;
+        let sum = a * (one - dy) * (one - dx) + b * (one - dy) * dx + c * dy * (one - dx) + d * dy * dx;
+        let half = if sum > 0 { 1 << 19 } else { -(1 << 19) };
+        ((sum + half) / (1 << 20)) as i8
+    });
 }
 
-fn resize<T: Copy>(
-    sampling: Sampling,
-    from: Shape,
-    to: Shape,
+/// `place(axis, position)` gives the neighbours of a row or column of the output and the share of the second.
+fn resize<T: Copy, S: Copy>(
+    (from, to): (Shape, Shape),
     input: &[T],
     output: &mut [T],
-    blend: impl Fn([T; 4], f32, f32) -> T,
+    place: impl Fn(usize, usize) -> (usize, usize, S),
+    blend: impl Fn([T; 4], S, S) -> T,
 ) {
     let channels = to.c as usize;
-    let (step_y, step_x) = (sampling.step(from.h, to.h), sampling.step(from.w, to.w));
     for (y, line) in output.chunks_exact_mut(to.w as usize * channels).enumerate() {
-        let (top, bottom, dy) = sampling.at(step_y, y, from.h);
+        let (top, bottom, dy) = place(0, y);
         for (x, pixel) in line.chunks_exact_mut(channels).enumerate() {
-            let (left, right, dx) = sampling.at(step_x, x, from.w);
+            let (left, right, dx) = place(1, x);
             let at =
                 |y: usize, x: usize, channel: usize| input[(y * from.w as usize + x) * channels + channel];
             for (channel, out) in pixel.iter_mut().enumerate() {

@@ -38,11 +38,11 @@ pub(crate) fn boards() -> Result<Vec<Board>> {
 }
 
 fn check(board: &Board) -> Result {
-    let toolchain = Toolchain::find(&board.target).map_err(|error| error.to_string())?;
+    let toolchain = Toolchain::core_only(&board.target).map_err(|error| error.to_string())?;
     let mut clippy = toolchain.cargo("clippy");
     clippy.args(["--quiet", "--profile", PROFILE, "-p", &board.package, "--", "-D", "warnings"]);
     command(&mut clippy)?;
-    let firmware = build(board).map_err(|error| error.to_string())?;
+    let firmware = build(board, &toolchain).map_err(|error| error.to_string())?;
     if !matches!(board.runner, Runner::Qemu { .. }) {
         return Ok(());
     }

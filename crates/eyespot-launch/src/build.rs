@@ -11,13 +11,13 @@ use crate::{Board, Error, Result, Toolchain};
 /// The profile that firmware is built with; the root manifest says how.
 pub const PROFILE: &str = "firmware";
 
-/// Builds the firmware of a board. Returns the ELF file.
+/// Builds the firmware of a board by a toolchain for its target. Returns the ELF file.
 ///
 /// # Errors
-/// [`Error::NoToolchain`], or [`Error::Build`] where the compiler has said why.
-pub fn build(board: &Board) -> Result<PathBuf> {
+/// [`Error::Build`], where the compiler has said why.
+pub fn build(board: &Board, toolchain: &Toolchain) -> Result<PathBuf> {
     let io = |error| Error::Io { what: "cargo build".to_owned(), error };
-    let mut cargo = Toolchain::find(&board.target)?.cargo("build");
+    let mut cargo = toolchain.cargo("build");
     cargo.args(["--profile", PROFILE, "-p", &board.package]);
     cargo.args(["--message-format", "json-render-diagnostics", "--quiet"]);
     // All levels: whoever runs a board wants to see what it does.

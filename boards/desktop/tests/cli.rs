@@ -257,6 +257,47 @@ fn a_full_disk_is_said_and_ends_the_run() {
     assert!(stderr(&output).contains("disk is full"), "{}", stderr(&output));
 }
 
+/// What a board writes to its serial port, piped in.
+#[test]
+fn the_gateway_shows_what_a_board_sends() {
+    use eyespot_core::{BBox, ClassId, Detection, FrameInfo, Predictions, PredictionsStorage, Record, Sink};
+    let labels = ["person", "car"];
+    let hello = eyespot_wire::Hello::new("gate-3", "made-up", &labels);
+    let mut sink = eyespot_wire::WireSink::new(Vec::new()).with_hello(hello, 10);
+    let mut found = Predictions::<4>::new();
+    found.view_mut().push(Detection::new(BBox::new(1.0, 2.0, 3.0, 4.0), 0.5, ClassId(1)));
+    for index in 0..3 {
+        let info = FrameInfo { index, ..FrameInfo::default() };
+        sink.write(&Record { info, name: None, image: None, predictions: found.view() }).unwrap();
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_desktop"))
+        .args(["gateway", "--port", "-"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), sink.writer()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 0);
+    let lines: Vec<Value> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[2]["frame"], 2);
+    assert_eq!((&lines[2]["source"], &lines[2]["objects"][0]["class"]), (&"gate-3".into(), &"car".into()));
+    let missing = eyespot(&["gateway", "--port", "/dev/no-such-port", "--once"]);
+    assert_eq!(code(&missing), 1);
+    assert!(stderr(&missing).contains("/dev/no-such-port"), "{}", stderr(&missing));
+}
+
+#[test]
+fn completions_are_there_for_shells() {
+    let output = eyespot(&["completions", "bash"]);
+    assert_eq!(code(&output), 0);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("--sliding-window"));
+}
+
 #[test]
 fn the_models_are_listed() {
     let output = eyespot(&["models", "list"]);

@@ -32,6 +32,13 @@ pub(crate) enum Command {
     /// Score results against the truth.
     #[command(subcommand)]
     Evaluate(Evaluate),
+    /// Show and record what boards send over a serial port or a network.
+    Gateway(Gateway),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 impl Command {
@@ -231,6 +238,19 @@ pub(crate) enum Evaluate {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Gateway {
+    /// Where boards are: /dev/ttyACM0[@BAUD], tcp://HOST:PORT, tcp-listen://ADDRESS:PORT, or - for standard input.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: eyespot_gateway::Endpoint,
+    /// Write one line of JSON per result to this file, or to standard output with `-`.
+    #[arg(long, value_name = "FILE|-", default_value = "-")]
+    pub(crate) json: PathBuf,
+    /// End at the first disconnection instead of connecting again.
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

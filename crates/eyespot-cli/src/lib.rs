@@ -3,6 +3,7 @@
 mod args;
 mod demo;
 mod evaluate;
+mod gateway;
 mod models;
 mod output;
 mod predict;
@@ -51,6 +52,11 @@ pub fn main(board: &Board) -> ExitCode {
         Command::Predict(predict) => predict::run(&predict, board, cli.quiet),
         Command::Models(models) => models::run(&models, cli.quiet),
         Command::Evaluate(evaluate) => evaluate::run(&evaluate),
+        Command::Gateway(gateway) => gateway::run(&gateway, cli.quiet),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), board.name, &mut std::io::stdout());
+            Ok(Outcome::Done)
+        }
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

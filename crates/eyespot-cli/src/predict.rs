@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 use eyespot_core::{Losses, SourceId, TrackId};
 use eyespot_decode::{Merge, Overlap};
 use eyespot_media::{ImageOptions, SourceOptions, VideoOptions};
-use eyespot_runtime::{
-    LoadOptions, Loader, Model, Session, Settings, StageTimes, Tracking, WindowSettings,
-};
+use eyespot_runtime::{LoadOptions, Loader, Model, Session, Settings, StageTimes, Tracking, WindowSettings};
 use eyespot_window::Tiles;
 
 use crate::args::{self, Predict};

@@ -1,4 +1,5 @@
 //! Damaged files: typed errors, no panic, and what still loads still runs.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! FastestDet as a detector: in floating point and as int8.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Floating-point models against ONNX Runtime.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod common;
 

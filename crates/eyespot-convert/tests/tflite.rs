@@ -1,11 +1,15 @@
 //! Models of microcontrollers against the TensorFlow Lite interpreter, bit for bit.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod common;
 
-use common::{Crc, arena, data, image};
-use eyespot_convert::{Converted, Graph};
+use common::{Crc, arena, base64, data, image};
+use eyespot_convert::{ColorOrder, Converted, Graph, ImageFit, Task};
+use eyespot_core::{
+    ClassId, Frame, ImageView, PixelFormat, PredictOptions, Predictions, PredictionsStorage, Predictor,
+};
 use eyespot_nn::graph::Op;
-use eyespot_nn::{Model, Network};
+use eyespot_nn::{Model, Network, NnError, NnPredictor, NnStorage};
 
 fn convert(name: &str) -> Option<Converted> {
     let path = data()?.join(format!("models/mcu/{name}.tflite"));
@@ -87,25 +91,6 @@ fn the_memory_of_the_models() {
     }
 }
 
-/// Numbers in base 64 without padding rules: enough for what Python writes.
-fn base64(text: &str) -> Vec<u8> {
-    let digit = |c: u8| match c {
-        b'A'..=b'Z' => Some(c - b'A'),
-        b'a'..=b'z' => Some(c - b'a' + 26),
-        b'0'..=b'9' => Some(c - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    };
-    let digits: Vec<u32> = text.bytes().filter_map(digit).map(u32::from).collect();
-    let mut bytes = Vec::new();
-    for group in digits.chunks(4) {
-        let bits = group.iter().fold(0, |bits, digit| bits << 6 | digit) << (6 * (4 - group.len()));
-        bytes.extend(bits.to_be_bytes()[1..].iter().take(group.len() - 1));
-    }
-    bytes
-}
-
 /// Every operator by itself, on random values.
 #[test]
 fn every_operator_equals_the_interpreter() {
@@ -127,5 +112,39 @@ fn every_operator_equals_the_interpreter() {
             base64(case["output"].as_str().unwrap()).iter().map(|&value| value as i8).collect();
         let output = network.output(0).i8().unwrap();
         assert_eq!(output, expected, "{name}");
+    }
+}
+
+/// The whole way: a photo in, a detection of the whole frame out; the class without a label is not reported.
+#[test]
+fn person_detect_as_a_predictor() {
+    let Some(data) = data() else { return };
+    let tflite = std::fs::read(data.join("models/mcu/person_detect_96_int8.tflite")).unwrap();
+    let graph = Graph::from_tflite(&tflite).unwrap();
+    let image = graph.image_of_levels(ColorOrder::Gray, ImageFit::Stretch);
+    let converted =
+        graph.with_name("person-detect").with_image(image).with_task(Task::Classify).build().unwrap();
+    let model = Model::load(&converted.bytes).unwrap();
+    let network = || Network::new(model, arena(model.arena_bytes())).unwrap();
+    let mut storage = NnStorage::<96, 0>::new();
+    let error = NnPredictor::new(network(), &mut storage, &["", "person", "dog"]).unwrap_err();
+    assert_eq!(error, NnError::Labels { classes: 2, labels: 3 });
+    let error = NnPredictor::new(network(), &mut NnStorage::<95, 0>::new(), &["", "person"]).unwrap_err();
+    assert_eq!(error, NnError::Columns { needed: 96, available: 95 });
+    let mut predictor = NnPredictor::new(network(), &mut storage, &["", "person"]).unwrap();
+    // A predictor takes levels less 128, so the scores are others than those of the bytes as they are.
+    for (photo, scores, found) in [("no_person", [77, -77], 0), ("person", [4, -4], 1)] {
+        let photo = image::open(data.join(format!("images/mcu/{photo}_96_gray.bmp"))).unwrap().into_luma8();
+        let view = ImageView::packed(&photo, 96, 96, PixelFormat::Gray8).unwrap();
+        let mut results = Predictions::<4>::new();
+        let options = PredictOptions::new().with_conf(0.45).unwrap();
+        predictor.predict(&Frame::still(view), &options, results.view_mut()).unwrap();
+        assert_eq!(predictor.network().output(0).i8().unwrap(), scores);
+        let results = results.view();
+        assert_eq!(results.detections().len(), found);
+        for person in results.detections() {
+            assert_eq!((person.class, person.bbox.x2, person.bbox.y2), (ClassId(1), 96.0, 96.0));
+            assert_eq!(person.score, 124.0 / 256.0);
+        }
     }
 }

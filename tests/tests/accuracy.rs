@@ -12,7 +12,7 @@ use eyespot_window::Tiles;
 
 fn yolox_nano() -> Option<Model> {
     let weights = data("models/yolox_nano.onnx")?;
-    let options = LoadOptions { device: "cpu".into(), ..LoadOptions::default() };
+    let options = LoadOptions { device: "cpu".into() };
     let loader = Loader::from_env().unwrap();
     Some(loader.load(weights.to_str().unwrap(), &options, &mut NoProgress).unwrap())
 }

@@ -14,13 +14,13 @@ use eyespot_tests::data;
 /// In how many frames each track was.
 type Tracks = BTreeMap<TrackId, usize>;
 
-/// The tracks of the people in a part of a video, with the published weights of OSNet x0_25 where the settings ask for
+/// The tracks of the people in a part of a video, with the published weights of OSNet `x0_25` where the settings ask for
 /// them.
 fn people(video: &str, frames: Range<u64>, with_reid: bool) -> Option<Tracks> {
     let (detector, embedder) = (data("models/yolox_nano.onnx")?, data("models/osnet_x0_25_market1501.onnx")?);
-    let options = LoadOptions { device: "cpu".into(), ..LoadOptions::default() };
+    let options = LoadOptions { device: "cpu".into() };
     let loader = Loader::from_env().unwrap();
-    let mut model = loader.load(detector.to_str().unwrap(), &options, &mut NoProgress).unwrap();
+    let model = loader.load(detector.to_str().unwrap(), &options, &mut NoProgress).unwrap();
     let wanted = [format!("with_reid={with_reid}"), format!("reid_model={}", embedder.display())];
     let settings = Settings {
         classes: Some(vec!["person".into()]),

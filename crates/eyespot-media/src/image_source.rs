@@ -41,8 +41,8 @@ pub struct ImageSource {
     id: SourceId,
     pixels: PixelBuffer,
     /// Path of the whole, and of the last image.
-    root: String,
-    name: String,
+    whole: String,
+    current: String,
 }
 
 impl ImageSource {
@@ -90,8 +90,8 @@ impl ImageSource {
             options,
             id: SourceId::default(),
             pixels: PixelBuffer::default(),
-            root: root.unwrap_or_default(),
-            name: String::new(),
+            whole: root.unwrap_or_default(),
+            current: String::new(),
         })
     }
 
@@ -134,8 +134,8 @@ impl FrameSource for ImageSource {
             return Err(MediaError::BrokenImage { path: path.clone(), reason: "it has no pixels".into() });
         };
         let seconds = index as f64 / f64::from(self.options.fps.max(f32::MIN_POSITIVE));
-        self.name = path.to_string_lossy().into_owned();
-        let mut frame = Frame::new(view, index, (seconds * 1e6).round() as u64).named(&self.name);
+        self.current = path.to_string_lossy().into_owned();
+        let mut frame = Frame::new(view, index, (seconds * 1e6).round() as u64).named(&self.current);
         frame.info.source = self.id;
         Ok(Some(frame))
     }
@@ -143,7 +143,7 @@ impl FrameSource for ImageSource {
 
 impl MediaSource for ImageSource {
     fn name(&self) -> &str {
-        &self.root
+        &self.whole
     }
     fn frame_count(&self) -> Option<u64> {
         Some(self.paths.len() as u64)

@@ -41,7 +41,7 @@ struct Numbers {
 }
 
 impl Numbers {
-    fn new(name: &str, count: u8, broken: &'static [u8]) -> Box<dyn MediaSource> {
+    fn boxed(name: &str, count: u8, broken: &'static [u8]) -> Box<dyn MediaSource> {
         Box::new(Self {
             next: 0,
             count,
@@ -178,7 +178,7 @@ fn results_and_errors_come_in_the_order_of_the_items() {
         predictor.refuse = Some((5, ErrorKind::InvalidInput));
         let model = Model::from_predictor(predictor);
         let missing = MediaError::NoImages { path: "nowhere".into() };
-        let sources = vec![Ok(Numbers::new("a", 10, &[2])), Err(missing), Ok(Numbers::new("b", 3, &[]))];
+        let sources = vec![Ok(Numbers::boxed("a", 10, &[2])), Err(missing), Ok(Numbers::boxed("b", 3, &[]))];
         let session = Session::new(&model, sources, &settings(batch)).unwrap();
         assert_eq!(session.progress().total, Some(13));
         let results = all(session);
@@ -199,7 +199,7 @@ fn results_and_errors_come_in_the_order_of_the_items() {
 fn a_slow_caller_stops_the_reading() {
     let (predictor, seen) = Level::new();
     let model = Model::from_predictor(predictor);
-    let sources = (0..40).map(|_| Ok(Numbers::new("a", 250, &[]))).collect();
+    let sources = (0..40).map(|_| Ok(Numbers::boxed("a", 250, &[]))).collect();
     let mut session = Session::new(&model, sources, &settings(4)).unwrap();
     let mut most = 0;
     for taken in 0..10_000 {
@@ -221,7 +221,7 @@ fn stopping_takes_no_longer_than_a_frame() {
     let (mut predictor, seen) = Level::new();
     predictor.pause = Duration::from_millis(20);
     let model = Model::from_predictor(predictor);
-    let mut session = Session::new(&model, vec![Ok(Numbers::new("a", 250, &[]))], &settings(1)).unwrap();
+    let mut session = Session::new(&model, vec![Ok(Numbers::boxed("a", 250, &[]))], &settings(1)).unwrap();
     assert!(matches!(session.next_timeout(Duration::ZERO), Err(TimedOut)));
     assert!(session.next_timeout(Duration::from_secs(60)).unwrap().is_some());
     session.stop();
@@ -232,13 +232,13 @@ fn stopping_takes_no_longer_than_a_frame() {
     std::thread::sleep(Duration::from_millis(60));
     assert_eq!(seen.calls.load(Ordering::SeqCst), calls);
     // The model is free again.
-    let again = Session::new(&model, vec![Ok(Numbers::new("b", 2, &[]))], &settings(1)).unwrap();
+    let again = Session::new(&model, vec![Ok(Numbers::boxed("b", 2, &[]))], &settings(1)).unwrap();
     assert_eq!(all(again), [Ok(0), Ok(1)]);
 }
 
 #[test]
 fn a_lost_device_a_panic_and_a_sink_that_cannot_write_end_the_session() {
-    let sources = || vec![Ok(Numbers::new("a", 100, &[]))];
+    let sources = || vec![Ok(Numbers::boxed("a", 100, &[]))];
     for batch in [1, 4] {
         let (mut predictor, _) = Level::new();
         predictor.refuse = Some((3, ErrorKind::Device));
@@ -282,7 +282,7 @@ fn img_size_resizes_the_input_or_the_frame() {
     let (predictor, seen) = Level::new();
     let model = Model::from_predictor(predictor);
     let plain = Settings { img_size: Some(size), ..Settings::default() };
-    let results = all(Session::new(&model, vec![Ok(Numbers::new("a", 1, &[]))], &plain).unwrap());
+    let results = all(Session::new(&model, vec![Ok(Numbers::boxed("a", 1, &[]))], &plain).unwrap());
     assert_eq!((results, *seen.asked.lock().unwrap()), (vec![Ok(0)], Some(size)));
 
     seen.sizes.lock().unwrap().clear();
@@ -290,7 +290,7 @@ fn img_size_resizes_the_input_or_the_frame() {
     for batch in [1, 3] {
         let settings = Settings { sliding_window: Some(window), ..settings(batch) };
         let settings = Settings { img_size: Some(size), ..settings };
-        let session = Session::new(&model, vec![Ok(Numbers::new("a", 2, &[]))], &settings).unwrap();
+        let session = Session::new(&model, vec![Ok(Numbers::boxed("a", 2, &[]))], &settings).unwrap();
         let boxes: Vec<Vec<BBox>> = session.map(|result| result.unwrap().boxes().collect()).collect();
         // Frames of 64 x 32 became 128 x 32: four windows, in each a box that is half as wide in the frame.
         let expected = [0.0, 16.0, 32.0, 48.0].map(|x| BBox::new(x, 0.0, x + 1.0, 8.0)).to_vec();
@@ -322,7 +322,7 @@ fn what_cannot_work_is_said_at_once() {
     }
     let model = Model::from_predictor(Any);
     let open = |settings: &Settings| {
-        Session::new(&model, vec![Ok(Numbers::new("a", 1, &[]))], settings).map(|_| ()).unwrap_err()
+        Session::new(&model, vec![Ok(Numbers::boxed("a", 1, &[]))], settings).map(|_| ()).unwrap_err()
     };
     let sized = Settings { img_size: Some(InputSize::square(64)), ..Settings::default() };
     assert!(matches!(open(&sized), RuntimeError::NoInputSize { .. }));

@@ -1,4 +1,4 @@
-//! Parity with ONNX Runtime on the published weights of OSNet x0_25.
+//! Parity with ONNX Runtime on the published weights of OSNet `x0_25`.
 #![cfg(feature = "flex")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 

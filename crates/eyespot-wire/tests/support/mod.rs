@@ -87,7 +87,8 @@ pub(crate) fn encode(
     info: &FrameInfo,
     predictions: PredictionsRef<'_>,
 ) -> Vec<u8> {
-    sink.write(&Record { info: *info, name: None, image: None, predictions }).expect("a vector takes everything");
+    sink.write(&Record { info: *info, name: None, image: None, predictions })
+        .expect("a vector takes everything");
     std::mem::take(sink.writer_mut())
 }
 

@@ -9,7 +9,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = Model::load(&bytes)?;
     let mut network = Network::new(model, vec![0u64; model.arena_words()])?;
     let mut best = f64::INFINITY;
-    for _ in 0..20 {
+    for _ in 0..200 {
         let start = Instant::now();
         network.run();
         best = best.min(start.elapsed().as_secs_f64());

@@ -222,8 +222,8 @@ fn copy_short(from: &[i8], to: &mut [i8]) {
 fn columns(conv: &ConvI8<'_>, column: &[Groups], out_one: &mut [i8], out_two: &mut [i8]) {
     // The zero point of the weights takes its share of the sum of the inputs.
     let zero = i32::from(conv.weight_zero);
-    let shares = if zero == 0 { [0; 2] } else { sums(column).map(|sum| sum.wrapping_mul(zero)) };
     let len = conv.window.taps() * conv.input.c as usize;
+    let shares = if zero == 0 { [0; 2] } else { sums(column, len).map(|sum| sum.wrapping_mul(zero)) };
     let mut rows = conv.weights.chunks(2 * len);
     let mut channel = 0;
     let mut put = |channel: usize, one: i32, two: i32| {

@@ -119,11 +119,12 @@ where
             self.tracker.update(&frame, &mut []).map_err(PipelineError::Tracker)?;
             return Err(PipelineError::Predictor(error));
         }
-        self.tracker.update(&frame, out.detections_mut()).map_err(PipelineError::Tracker)?;
+        // What a tracker could tell in spite of an error is handed on like any other result.
+        let tracked = self.tracker.update(&frame, out.detections_mut()).map_err(PipelineError::Tracker);
         let Frame { image, info, name } = frame;
         let record = Record { info, name, image: Some(image), predictions: self.results.view() };
         self.sink.write(&record).map_err(PipelineError::Sink)?;
-        Ok(Some(info))
+        tracked.map(|()| Some(info))
     }
 }
 

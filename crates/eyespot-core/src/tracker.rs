@@ -12,6 +12,8 @@ use crate::{Detection, ErrorType, Frame};
 ///   track keeps `None`.
 /// - The frame's time and number tell how much time went by, so that dropped frames and strides do no harm.
 /// - Ids are unique until `reset` and are not reused.
+/// - After an error (a re-identification network failed, say) the detections have the tracks that could be told without
+///   what failed, and the tracker goes on with the next frame.
 pub trait Tracker: ErrorType {
     /// Takes the detections of the next frame and writes their tracks.
     ///

@@ -138,8 +138,10 @@ impl SessionError {
     pub fn is_fatal(&self) -> bool {
         match &self.error {
             PipelineError::Source(_) => false,
-            PipelineError::Predictor(error) => error.kind() == ErrorKind::Device,
-            PipelineError::Tracker(_) | PipelineError::Sink(_) => true,
+            PipelineError::Predictor(error) | PipelineError::Tracker(error) => {
+                error.kind() == ErrorKind::Device
+            }
+            PipelineError::Sink(_) => true,
         }
     }
 }

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use eyespot_core::{
-    AnyError, BBox, BatchOutput, Boxed, ClassId, Detection, Error, ErrorKind, ErrorType, Frame, FrameSource,
-    ImageView, InputSize, ModelSpec, NullSink, PipelineError, PixelFormat, PredictOptions, PredictionsMut,
-    Predictor, Record, Sink, SourceId,
+    AnyError, BBox, BatchOutput, Boxed, ClassId, Detection, Embedder, Error, ErrorKind, ErrorType, Frame,
+    FrameSource, ImageView, InputSize, ModelSpec, NullSink, PipelineError, PixelFormat, PredictOptions,
+    PredictionsMut, Predictor, Record, Sink, SourceId,
 };
 use eyespot_media::{MediaError, MediaSource};
-use eyespot_runtime::{Model, RuntimeError, Session, Settings, Status, TimedOut, WindowSettings};
+use eyespot_runtime::{Model, RuntimeError, Session, Settings, Status, TimedOut, Tracking, WindowSettings};
 use eyespot_window::Tiles;
 
 #[derive(Debug)]
@@ -333,4 +333,42 @@ fn what_cannot_work_is_said_at_once() {
     assert!(matches!(Session::new(&model, none, &Settings::default()), Err(RuntimeError::Media(_))));
     let any: AnyError = AnyError::new(TimedOut);
     assert_eq!(any.kind(), ErrorKind::Timeout);
+}
+
+/// A network that describes objects may fail: the frame is tracked by its boxes, its results come, and so does the error.
+#[test]
+fn a_failed_embedding_costs_no_result() {
+    /// Fails on every third frame.
+    struct Flaky(u64);
+    impl ErrorType for Flaky {
+        type Error = Refused;
+    }
+    impl Embedder for Flaky {
+        fn dim(&self) -> usize {
+            512
+        }
+        fn embed(
+            &mut self,
+            _: &Frame<'_>,
+            _: &[BBox],
+            out: &mut dyn FnMut(usize, &[f32]),
+        ) -> Result<(), Refused> {
+            self.0 += 1;
+            if self.0.is_multiple_of(3) {
+                return Err(Refused(ErrorKind::Other));
+            }
+            out(0, &[1.0; 512]);
+            Ok(())
+        }
+    }
+    let (predictor, _) = Level::new();
+    let model = Model::from_predictor(predictor).with_embedder(Box::new(Boxed(Flaky(0))));
+    let tracking = Tracking { with_reid: true, ..Tracking::default() };
+    let settings = Settings { tracking: Some(tracking), ..Settings::default() };
+    let session = Session::new(&model, vec![Ok(Numbers::boxed("a", 12, &[]))], &settings).unwrap();
+    let (results, errors): (Vec<_>, Vec<_>) = session.partition(Result::is_ok);
+    assert_eq!((results.len(), errors.len()), (12, 4));
+    assert!(errors.iter().flat_map(|error| error.as_ref().err()).all(|error| !error.is_fatal()));
+    let tracked = results.iter().flatten().filter(|result| result.track_ids().any(|id| id.is_some())).count();
+    assert!(tracked >= 10, "{tracked}");
 }

@@ -107,7 +107,7 @@ impl Worker {
         let start = Instant::now();
         let outcomes = self.stage.predict(&frames, results);
         self.control.time(|times| times.predict += start.elapsed());
-        let mut messages = Vec::with_capacity(frames.len());
+        let mut done = Vec::with_capacity(frames.len());
         for ((frame, results), outcome) in frames.iter().zip(results).zip(outcomes) {
             let start = Instant::now();
             let name = frame.name.unwrap_or_default();
@@ -127,19 +127,19 @@ impl Worker {
                 times.frames += u64::from(outcome.is_ok());
             });
             self.control.done.fetch_add(1, Ordering::Relaxed);
-            messages.push(match (outcome, tracked) {
-                (Err(error), _) => Err(failed(name, PipelineError::Predictor(error))),
-                (Ok(()), Err(error)) => Err(failed(name, PipelineError::Tracker(error))),
-                (Ok(()), Ok(())) => Ok(PredictionsBuf::copy_of(results.view())),
+            let error = tracked.err().map(PipelineError::Tracker);
+            done.push(match outcome {
+                Err(error) => (None, Some(failed(name, PipelineError::Predictor(error)))),
+                // What a tracker could tell in spite of an error is handed on like any other result.
+                Ok(()) => {
+                    (Some(PredictionsBuf::copy_of(results.view())), error.map(|error| failed(name, error)))
+                }
             });
         }
-        for (frame, message) in batch.drain(..).zip(messages) {
-            let message = match message {
-                Ok(results) => Message::Result(Slot { frame, results }),
-                Err(error) => error,
-            };
-            let fatal = matches!(&message, Message::Error(error) if error.is_fatal());
-            if !send(to, message) || fatal {
+        for (frame, (results, error)) in batch.drain(..).zip(done) {
+            let result = results.map(|results| Message::Result(Slot { frame, results }));
+            let fatal = matches!(&error, Some(Message::Error(error)) if error.is_fatal());
+            if !result.into_iter().chain(error).all(|message| send(to, message)) || fatal {
                 return false;
             }
         }

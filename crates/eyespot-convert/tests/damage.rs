@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{arena, data};
+use common::{arena, base64, data};
 use eyespot_convert::Graph;
 use eyespot_nn::{LoadError, Model, Network, crc32};
 use proptest::prelude::*;
@@ -13,6 +13,16 @@ fn small() -> Option<(Vec<u8>, Vec<u8>)> {
     let tflite = std::fs::read(data.join("models/mcu/hello_world_int8.tflite")).unwrap();
     let eye = Graph::from_tflite(&tflite).unwrap().with_name("hello").build().unwrap().bytes;
     Some((tflite, eye))
+}
+
+/// The models of `golden/operators.json`, converted: one operator each.
+fn operators() -> &'static [Vec<u8>] {
+    static MODELS: std::sync::OnceLock<Vec<Vec<u8>>> = std::sync::OnceLock::new();
+    MODELS.get_or_init(|| {
+        let cases: serde_json::Value = serde_json::from_str(include_str!("golden/operators.json")).unwrap();
+        let models = cases.as_array().unwrap().iter().map(|case| base64(case["model"].as_str().unwrap()));
+        models.map(|model| Graph::from_tflite(&model).unwrap().build().unwrap().bytes).collect()
+    })
 }
 
 /// Makes the checksum right again, as someone would who means harm.
@@ -83,7 +93,7 @@ fn a_small_arena_is_an_error_that_names_the_layer() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4000) })]
 
     /// With a right checksum only the checks of the graph stand between damage and the kernels.
     #[test]
@@ -92,6 +102,22 @@ proptest! {
         for (at, byte) in changes {
             let at = 16 + at % (eye.len() - 16);
             eye[at] = byte;
+        }
+        seal(&mut eye);
+        run(&eye);
+    }
+
+    #[test]
+    fn damaged_operators_do_not_panic(
+        which in any::<usize>(),
+        changes in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..4),
+    ) {
+        let models = operators();
+        let mut eye = models[which % models.len()].clone();
+        // Most in the description, which comes first.
+        let end = eye.len().min(160);
+        for (at, byte) in changes {
+            eye[16 + at % (end - 16)] = byte;
         }
         seal(&mut eye);
         run(&eye);

@@ -49,15 +49,17 @@ pub(crate) fn port(port: &Port<'_>, arena: u32) -> Result<(), LoadError> {
     ensure(port.scale.is_finite() && port.scale > 0.0, "a scale is not a positive number").map_err(error)
 }
 
+/// No size is zero, and all are far below what overflows in the kernels' index arithmetic.
+fn sides(shape: Shape) -> bool {
+    [shape.h, shape.w, shape.c].iter().all(|side| (1..=1 << 20).contains(side))
+}
+
 fn slot(slot: &Slot, element: Element, arena: u32) -> Check {
     ensure(
         FLOAT || element == Element::I8,
         "floating point is switched off: build with the feature `float`",
     )?;
-    let Shape { h, w, c } = slot.shape;
-    // Sizes far below what overflows in the kernels' index arithmetic.
-    let fits = |side: u32| (1..=1 << 20).contains(&side);
-    ensure(fits(h) && fits(w) && fits(c), "a tensor is empty or too large")?;
+    ensure(sides(slot.shape), "a tensor is empty or too large")?;
     ensure((slot.offset as usize).is_multiple_of(element.bytes()), "a tensor is not aligned")?;
     ensure(bytes_of(slot, element).end <= arena as usize, OUTSIDE)
 }
@@ -87,7 +89,7 @@ fn window(window: &Window, input: Shape, output: Shape) -> Check {
             [window.kernel, window.stride, window.dilation, window.pad].map(|pair| u64::from(pair[axis]));
         ensure(kernel > 0 && stride > 0 && dilation > 0, "a window has no size or does not move")?;
         ensure(pad < kernel * dilation, "the padding is wider than the window")?;
-        let last = u64::from(output - 1) * stride;
+        let last = u64::from(output).saturating_sub(1) * stride;
         ensure(last < u64::from(input) + pad, "a window lies outside the image")?;
     }
     Ok(())
@@ -101,6 +103,7 @@ fn conv_inputs(conv: &Conv, arena: u32, weights: &[u8]) -> Result<Element, &'sta
         ConvNumbers::F32(_) => Element::F32,
     };
     slot(&conv.input, element, arena)?;
+    ensure(sides(output), "a tensor is empty or too large")?;
     window(&conv.window, input, output)?;
     arena_span(&conv.scratch, arena)?;
     let channels = output.c as usize;
@@ -117,6 +120,7 @@ fn conv_inputs(conv: &Conv, arena: u32, weights: &[u8]) -> Result<Element, &'sta
     weight_span(&conv.weights, count.saturating_mul(element.bytes()), weights)?;
     weight_span(&conv.bias, channels * 4, weights)?;
     if let ConvNumbers::I8(quant) = conv.numbers {
+        clamp(quant.clamp)?;
         weight_span(&quant.multipliers, channels * 4, weights)?;
         weight_span(&quant.shifts, channels, weights)?;
     }
@@ -155,7 +159,14 @@ fn conv(conv: &Conv, arena: u32, weights: &[u8]) -> Check {
     ensure(disjoint(&input, &output) && disjoint(&input, &scratch) && disjoint(&output, &scratch), OVERLAP)
 }
 
+fn clamp([low, high]: [i8; 2]) -> Check {
+    ensure(low <= high, "its smallest output is above its largest")
+}
+
 fn pool(pool: &Pool) -> Check {
+    if let PoolNumbers::I8(quant) = pool.numbers {
+        clamp(quant.clamp)?;
+    }
     let Window { kernel, stride, dilation, .. } = pool.window;
     ensure(dilation == [1, 1] && kernel[0] > 0 && kernel[1] > 0 && stride[0] > 0, "dilated pooling")?;
     window(&pool.window, pool.input.shape, pool.output.shape)?;
@@ -166,6 +177,9 @@ fn pool(pool: &Pool) -> Check {
 
 fn binary(op: &Binary, element: Element, arena: u32) -> Check {
     let (a, b, output) = (&op.a, &op.b, &op.output);
+    if let crate::graph::BinaryNumbers::I8 { clamp: range, .. } = op.numbers {
+        clamp(range)?;
+    }
     for side in [a, b, output] {
         slot(side, element, arena)?;
     }

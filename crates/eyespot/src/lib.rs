@@ -10,6 +10,8 @@ pub use eyespot_image as image;
 pub use eyespot_media as media;
 #[cfg(feature = "motion")]
 pub use eyespot_motion as motion;
+#[cfg(feature = "nn")]
+pub use eyespot_nn as nn;
 #[cfg(feature = "runtime")]
 pub use eyespot_runtime as runtime;
 #[cfg(feature = "scene")]
@@ -18,6 +20,10 @@ pub use eyespot_scene as scene;
 pub use eyespot_track as track;
 #[cfg(feature = "window")]
 pub use eyespot_window as window;
+#[cfg(feature = "wire")]
+pub use eyespot_wire as wire;
+#[cfg(feature = "zones")]
+pub use eyespot_zones as zones;
 
 /// What most programs use.
 pub mod prelude {

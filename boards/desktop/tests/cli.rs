@@ -257,6 +257,40 @@ fn a_full_disk_is_said_and_ends_the_run() {
     assert!(stderr(&output).contains("disk is full"), "{}", stderr(&output));
 }
 
+/// From the file of its authors to boxes: a detector in the engine of microcontrollers, with a byte per weight.
+#[test]
+fn a_model_is_converted_and_used() {
+    let (Some(model), Some(photos), Some(dog), Some(names)) = (
+        data("models/fastestdet_352.onnx"),
+        data("calibration"),
+        data("images/dog.jpg"),
+        data("models/coco_classes.txt"),
+    ) else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let eye = dir.path().join("fastestdet.eye");
+    let task = ["--task", "fastestdet", "--color", "bgr", "--calibrate", text(&photos), "-o", text(&eye)];
+    let output = eyespot(&[&["convert", text(&model)][..], &task].concat());
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(report.contains("arena") && report.contains("multiply-accumulates"), "{report}");
+    std::fs::copy(&names, eye.with_extension("txt")).unwrap();
+    let found = eyespot(&["predict", text(&dog), "--model", text(&eye), "--conf", "0.6", "--json", "-"]);
+    assert_eq!(code(&found), 0, "{}", stderr(&found));
+    let line: Value = serde_json::from_slice(&found.stdout).unwrap();
+    let mut classes: Vec<&str> =
+        line["objects"].as_array().unwrap().iter().map(|object| object["class"].as_str().unwrap()).collect();
+    classes.sort_unstable();
+    classes.dedup();
+    assert_eq!(classes, ["bicycle", "car", "dog"]);
+    // A model that was cut short says so.
+    std::fs::write(&eye, &std::fs::read(&eye).unwrap()[..5000]).unwrap();
+    let broken = eyespot(&["predict", text(&dog), "--model", text(&eye)]);
+    assert_eq!(code(&broken), 1);
+    assert!(stderr(&broken).contains("fastestdet.eye"), "{}", stderr(&broken));
+}
+
 /// What a board writes to its serial port, piped in.
 #[test]
 fn the_gateway_shows_what_a_board_sends() {

@@ -32,6 +32,8 @@ pub(crate) enum Command {
     /// Score results against the truth.
     #[command(subcommand)]
     Evaluate(Evaluate),
+    /// Convert a TensorFlow Lite or ONNX model for the fixed-memory engine, and say what it needs.
+    Convert(Convert),
     /// Show and record what boards send over a serial port or a network.
     Gateway(Gateway),
     /// Print completions for a shell.
@@ -238,6 +240,64 @@ pub(crate) enum Evaluate {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Convert {
+    /// The model: .tflite or .onnx.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// Where the result goes [default: beside the model, with the extension .eye].
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// What its outputs mean.
+    #[arg(long, value_enum, default_value_t = Task::Raw)]
+    pub(crate) task: Task,
+    /// Order of the channels of its input.
+    #[arg(long, value_enum, default_value_t = Color::Rgb)]
+    pub(crate) color: Color,
+    /// How an image is fitted into its input.
+    #[arg(long, value_enum, default_value_t = Fit::Stretch)]
+    pub(crate) fit: Fit,
+    /// Level that becomes 0, one number or one per channel [default: that of a quantised input, else 0].
+    #[arg(long, value_delimiter = ',', value_name = "LEVEL,..")]
+    pub(crate) mean: Vec<f32>,
+    /// Levels per step of 1, one number or one per channel [default: those of a quantised input, else 255].
+    #[arg(long, value_delimiter = ',', value_name = "LEVELS,..")]
+    pub(crate) std: Vec<f32>,
+    /// Another size of the input of an .onnx model: one number, or HEIGHTxWIDTH.
+    #[arg(long, value_name = "N|HxW")]
+    pub(crate) img_size: Option<Size>,
+    /// Quantise a floating-point model to int8 with the photos of this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) calibrate: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Task {
+    /// Not said: for programs that read the outputs themselves.
+    Raw,
+    /// A score per class for the whole image.
+    Classify,
+    /// The head of FastestDet.
+    Fastestdet,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Gray,
+    Rgb,
+    Bgr,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Fit {
+    /// Fills the input; the aspect ratio changes.
+    Stretch,
+    /// Keeps the aspect ratio; the padding at the right and below.
+    TopLeft,
+    /// Keeps the aspect ratio; in the middle of the padding.
+    Center,
 }
 
 #[derive(Debug, Args)]

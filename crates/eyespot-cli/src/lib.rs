@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod args;
+mod convert;
 mod demo;
 mod evaluate;
 mod gateway;
@@ -52,6 +53,7 @@ pub fn main(board: &Board) -> ExitCode {
         Command::Predict(predict) => predict::run(&predict, board, cli.quiet),
         Command::Models(models) => models::run(&models, cli.quiet),
         Command::Evaluate(evaluate) => evaluate::run(&evaluate),
+        Command::Convert(convert) => convert::run(&convert, cli.quiet),
         Command::Gateway(gateway) => gateway::run(&gateway, cli.quiet),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), board.name, &mut std::io::stdout());

@@ -85,6 +85,13 @@ impl Graph {
         self
     }
 
+    /// Height and width of its first input; `None` where that is no image.
+    #[must_use]
+    pub fn input_size(&self) -> Option<[usize; 2]> {
+        let shape = self.inputs.first().map(|&id| self.tensors[id].shape)?;
+        (shape.h > 1 && shape.w > 1 && shape.c <= 3).then_some([shape.h as usize, shape.w as usize])
+    }
+
     /// The input of a network whose quantised input are the levels of the image themselves: number = level - 128. A
     /// floating-point input takes levels / 255.
     #[must_use]

@@ -4,6 +4,8 @@ mod builtin;
 mod camera;
 mod classes;
 mod error;
+#[cfg(feature = "nn")]
+mod fixed_memory;
 mod model;
 mod prediction;
 mod registry;

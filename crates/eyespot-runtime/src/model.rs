@@ -100,7 +100,7 @@ impl Loader {
 
 /// Does the name of a model end as files of weights do?
 fn is_weights_name(file: &Path) -> bool {
-    const EXTENSIONS: [&str; 5] = ["pth", "pt", "onnx", "safetensors", "bpk"];
+    const EXTENSIONS: [&str; 6] = ["pth", "pt", "onnx", "safetensors", "bpk", "eye"];
     let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
 }

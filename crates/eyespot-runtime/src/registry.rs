@@ -132,6 +132,9 @@ impl Registry {
     pub fn with_builtins() -> Self {
         let mut registry = Self::new();
         registry.predictor("motion", |_| crate::builtin::motion());
+        // Before those that would take any file.
+        #[cfg(feature = "nn")]
+        registry.family(crate::fixed_memory::EyeFamily);
         #[cfg(feature = "yolox")]
         registry.family(crate::builtin::YoloxFamily);
         #[cfg(feature = "osnet")]

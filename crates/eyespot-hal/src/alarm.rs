@@ -5,7 +5,7 @@ use eyespot_core::{ClassId, Detection, Error, ErrorKind, ErrorType, Record, Sink
 use eyespot_zones::{Anchor, Polygon, Presence, PresenceConfig};
 
 /// What raises an alarm.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AlarmConfig<const CORNERS: usize> {
     /// Where, in pixels of the frame.
     pub zone: Polygon<CORNERS>,

@@ -1,6 +1,7 @@
 //! Zones of any shape.
 
 use eyespot_core::{Error, ErrorKind};
+use heapless::Vec;
 
 use crate::anchor::Point;
 
@@ -63,10 +64,9 @@ pub(crate) fn checked(point: Point) -> Result<Point, ZoneError> {
 /// A polygon of up to `N` corners, in pixels of the frame.
 ///
 /// It may be concave. Where its edges cross, inside is by the even-odd rule.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Polygon<const N: usize> {
-    corners: [Point; N],
-    len: usize,
+    corners: Vec<Point, N>,
 }
 
 impl<const N: usize> Polygon<N> {
@@ -79,12 +79,10 @@ impl<const N: usize> Polygon<N> {
         if len < 3 {
             return Err(ZoneError::TooFewCorners { corners: len });
         }
-        let mut polygon = Self { corners: [Point::default(); N], len };
-        let Some(slots) = polygon.corners.get_mut(..len) else {
-            return Err(ZoneError::TooManyCorners { corners: len, capacity: N });
-        };
-        for (slot, &corner) in slots.iter_mut().zip(corners) {
-            *slot = checked(corner.into())?;
+        let mut polygon = Self { corners: Vec::new() };
+        for &corner in corners {
+            let full = |_| ZoneError::TooManyCorners { corners: len, capacity: N };
+            polygon.corners.push(checked(corner.into())?).map_err(full)?;
         }
         let first = polygon.corners().first().copied().unwrap_or_default();
         let flat = polygon.edges().all(|(a, b)| a.minus(first).cross(b.minus(first)) == 0.0);
@@ -94,7 +92,7 @@ impl<const N: usize> Polygon<N> {
     /// The corners.
     #[must_use]
     pub fn corners(&self) -> &[Point] {
-        self.corners.get(..self.len).unwrap_or(&self.corners)
+        &self.corners
     }
 
     fn edges(&self) -> impl Iterator<Item = (Point, Point)> + '_ {

@@ -21,7 +21,7 @@ pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outco
     // Whatever is wrong with the arguments is said before weights are fetched or anything is written.
     let settings = settings(predict)?;
     let images = ImageOptions { recursive: settings.recursive, ..ImageOptions::default() };
-    let options = SourceOptions { images, video: settings.video };
+    let options = SourceOptions { images, video: settings.video, ..SourceOptions::default() };
     let sources = eyespot_media::open_all(predict.input.clone(), &options);
     if sources.iter().all(Result::is_err) {
         let errors = sources.into_iter().filter_map(Result::err);

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use eyespot_core::ErrorKind;
 
@@ -191,6 +192,133 @@ pub enum MediaError {
         /// The path of both.
         path: PathBuf,
     },
+    /// No file matches a pattern.
+    #[error(
+        "{pattern}: no image or video matches: check the pattern; `**` stands for directories within directories"
+    )]
+    NoMatch {
+        /// The pattern.
+        pattern: String,
+    },
+    /// The pattern makes no sense.
+    #[error("{pattern}: not a pattern ({reason}): `*`, `?`, `[a-z]` and `**` are understood")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Standard input can't be read.
+    #[error(
+        "-: standard input is not supported: give a path or an address; from a program, use `MemoryImage::encoded`"
+    )]
+    StandardInput,
+    /// The address starts with something unknown.
+    #[error(
+        "{address}: `{scheme}` addresses are not supported: use http, https, rtsp, rtmp, srt, udp or tcp"
+    )]
+    Scheme {
+        /// The address.
+        address: String,
+        /// What stands before `://`.
+        scheme: String,
+    },
+    /// An address could not be fetched.
+    #[error("{address}: could not be fetched ({reason}): check the address and the network")]
+    Http {
+        /// The address.
+        address: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The server has no such file, or refuses it.
+    #[error("{address}: the server answers with status {status}: check the address")]
+    HttpStatus {
+        /// The address.
+        address: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The server does not answer.
+    #[error("{address}: the server sent nothing for {timeout:?}: try again later or raise the timeout")]
+    HttpTimeout {
+        /// The address.
+        address: String,
+        /// How long it was waited for.
+        timeout: Duration,
+    },
+    /// The file behind an address is too large.
+    #[error("{address}: it is larger than {limit} bytes: raise {option}")]
+    TooManyBytes {
+        /// The address.
+        address: String,
+        /// The limit in bytes.
+        limit: u64,
+        /// Which option sets it.
+        option: &'static str,
+    },
+    /// Pixels in memory have a shape that no image has.
+    #[error(
+        "{name}: pixels of shape {shape:?} are no image: the axes are height, width, channels; 1 to 65535 a side, 1 (grey), 3 (RGB) or 4 (RGBA) channels, no more pixels than `max_pixels`"
+    )]
+    Shape {
+        /// Name of the image.
+        name: String,
+        /// Height, width, channels.
+        shape: [usize; 3],
+    },
+    /// One source was asked for, but the input gives several or none.
+    #[error("the input gives {count} sources, not one: use `open_all`")]
+    Several {
+        /// How many.
+        count: usize,
+    },
+    /// The video needs ffmpeg, which is not there.
+    #[error(
+        "{input}: {what} needs ffmpeg, which was not found: install it (`apt install ffmpeg`, `brew install ffmpeg`, `winget install ffmpeg`) or set EYESPOT_FFMPEG to its path; MP4 with H.264 works without it"
+    )]
+    NoFfmpeg {
+        /// Path or address.
+        input: String,
+        /// The codec, container or kind of stream.
+        what: String,
+    },
+    /// ffmpeg could not read the video or stream.
+    #[error("{input}: ffmpeg could not read it: {reason}")]
+    Ffmpeg {
+        /// Path or address.
+        input: String,
+        /// What ffmpeg says.
+        reason: String,
+    },
+    /// A stream broke off. The next call waits until it is back.
+    #[error("{address}: the stream broke off ({reason}); connecting again")]
+    StreamLost {
+        /// Address or device.
+        address: String,
+        /// What ffmpeg says.
+        reason: String,
+    },
+    /// A stream could not be had again.
+    #[error(
+        "{address}: the stream broke off and did not come back in {attempts} attempts ({reason}): check the device and the network"
+    )]
+    StreamGone {
+        /// Address or device.
+        address: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// What ffmpeg says.
+        reason: String,
+    },
+    /// A stream is silent. The next call waits on.
+    #[error("{address}: no frame for {timeout:?}: check the device and the network")]
+    StreamSilent {
+        /// Address or device.
+        address: String,
+        /// How long it was waited for.
+        timeout: Duration,
+    },
     /// Images are written as JPEG or PNG.
     #[error("{}: images are written as .jpg, .jpeg or .png: choose one of these extensions", path.display())]
     OutputFormat {
@@ -224,14 +352,26 @@ impl MediaError {
 impl eyespot_core::Error for MediaError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound { .. } | Self::NoImages { .. } => ErrorKind::NotFound,
-            Self::Read { .. } | Self::Write { .. } | Self::DiskFull { .. } => ErrorKind::Io,
+            Self::NotFound { .. } | Self::NoImages { .. } | Self::NoMatch { .. } | Self::NoFfmpeg { .. } => {
+                ErrorKind::NotFound
+            }
+            Self::HttpStatus { status: 404 | 410, .. } => ErrorKind::NotFound,
+            Self::Read { .. }
+            | Self::Write { .. }
+            | Self::DiskFull { .. }
+            | Self::Http { .. }
+            | Self::HttpStatus { .. }
+            | Self::StreamLost { .. }
+            | Self::StreamGone { .. } => ErrorKind::Io,
+            Self::HttpTimeout { .. } | Self::StreamSilent { .. } => ErrorKind::Timeout,
             Self::OutOfMemory { .. } => ErrorKind::Capacity,
             Self::Coder { .. } => ErrorKind::Other,
             Self::UnknownFormat { .. }
             | Self::Container { .. }
             | Self::ImageFormat { .. }
             | Self::Codec { .. }
+            | Self::StandardInput
+            | Self::Scheme { .. }
             | Self::VideoSize { .. }
             | Self::OutputFormat { .. } => ErrorKind::Unsupported,
             Self::Empty { .. }
@@ -242,6 +382,11 @@ impl eyespot_core::Error for MediaError {
             | Self::BrokenMp4 { .. }
             | Self::TruncatedVideo { .. }
             | Self::CorruptFrame { .. }
+            | Self::Pattern { .. }
+            | Self::TooManyBytes { .. }
+            | Self::Shape { .. }
+            | Self::Several { .. }
+            | Self::Ffmpeg { .. }
             | Self::Options { .. }
             | Self::FrameSize { .. }
             | Self::WouldOverwrite { .. } => ErrorKind::InvalidInput,

@@ -9,6 +9,7 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use crate::MediaError;
+use crate::sniff::{self, Kind, refusal};
 
 /// Extensions of the formats that are read, in lower case.
 const EXTENSIONS: &[&str] = &[
@@ -43,27 +44,43 @@ impl PixelBuffer {
     pub(crate) fn read(&mut self, path: &Path, max_pixels: u64) -> Result<(), MediaError> {
         self.format = None;
         let file = File::open(path).map_err(|error| MediaError::read(path, error))?;
-        let length = file.metadata().map_err(|error| MediaError::read(path, error))?.len();
-        if length == 0 {
-            return Err(MediaError::Empty { path: path.to_path_buf() });
+        let mut file = BufReader::new(file);
+        let kind = sniff::kind(path, &mut file).map_err(|error| MediaError::read(path, error))?;
+        if kind != Kind::Image {
+            return Err(refusal(path, kind));
         }
-        let reader = ImageReader::new(BufReader::new(file))
-            .with_guessed_format()
-            .map_err(|error| MediaError::read(path, error))?;
-        let format = reader
-            .format()
-            .or_else(|| ImageFormat::from_path(path).ok().filter(|_| has_image_extension(path)));
-        match format {
+        let reader =
+            ImageReader::new(file).with_guessed_format().map_err(|error| MediaError::read(path, error))?;
+        match reader.format().or_else(|| ImageFormat::from_path(path).ok()) {
             None => Err(MediaError::UnknownFormat { path: path.to_path_buf() }),
+            // Its bytes are looked through for its end.
             Some(ImageFormat::Jpeg) => {
                 let bytes = std::fs::read(path).map_err(|error| MediaError::read(path, error))?;
-                if !jpeg_is_whole(&bytes) {
-                    let reason = "it ends before its last line".into();
-                    return Err(MediaError::BrokenImage { path: path.to_path_buf(), reason });
-                }
-                self.decode(path, Cursor::new(bytes), ImageFormat::Jpeg, max_pixels)
+                self.read_bytes(path, &bytes, max_pixels)
             }
             Some(format) => self.decode(path, reader.into_inner(), format, max_pixels),
+        }
+    }
+
+    /// Reads the bytes of a file. `name` is for messages, and its extension for formats without a mark.
+    pub(crate) fn read_bytes(
+        &mut self,
+        name: &Path,
+        bytes: &[u8],
+        max_pixels: u64,
+    ) -> Result<(), MediaError> {
+        self.format = None;
+        let kind = sniff::kind_of(name, bytes);
+        if kind != Kind::Image {
+            return Err(refusal(name, kind));
+        }
+        match image::guess_format(bytes).ok().or_else(|| ImageFormat::from_path(name).ok()) {
+            None => Err(MediaError::UnknownFormat { path: name.to_path_buf() }),
+            Some(ImageFormat::Jpeg) if !jpeg_is_whole(bytes) => {
+                let reason = "it ends before its last line".into();
+                Err(MediaError::BrokenImage { path: name.to_path_buf(), reason })
+            }
+            Some(format) => self.decode(name, Cursor::new(bytes), format, max_pixels),
         }
     }
 

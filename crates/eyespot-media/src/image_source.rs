@@ -1,13 +1,16 @@
-//! Frames from image files.
+//! Frames from images.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use eyespot_core::{ErrorType, Frame, FrameSource, SourceId};
 
+use crate::fetch::Client;
 use crate::image_file::{PixelBuffer, has_image_extension};
 use crate::natural::compare_paths;
-use crate::{MediaError, MediaSource};
+use crate::{MediaError, MediaSource, MemoryImage, UrlOptions};
 
 /// How image files are read.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,22 +30,42 @@ impl Default for ImageOptions {
     }
 }
 
-/// Frames from a file, a list, a directory, or any mix of them.
+/// One image to read.
+#[derive(Debug, Clone)]
+pub(crate) enum Item {
+    File(PathBuf),
+    Url(String),
+    /// An image with a name.
+    Memory(MemoryImage),
+}
+
+impl Item {
+    fn name(&self) -> Cow<'_, str> {
+        match self {
+            Self::File(path) => path.to_string_lossy(),
+            Self::Url(url) => url.into(),
+            Self::Memory(image) => image.name().unwrap_or_default().into(),
+        }
+    }
+}
+
+/// Frames from image files, addresses and images in memory, one after the other.
 ///
 /// A broken image gives an error for its frame; the next call goes on with the next image. Frame numbers are
-/// positions in [`paths`](Self::paths), so they have a gap there. EXIF orientation is applied. Grey, RGB and RGBA
-/// of 8 bits are lent as they are, all else becomes RGB.
+/// positions in the list, so they have a gap there. EXIF orientation is applied. Grey, RGB and RGBA of 8 bits are lent
+/// as they are, all else becomes RGB. Images of addresses are fetched when their turn comes.
 #[derive(Debug)]
 pub struct ImageSource {
-    paths: Vec<PathBuf>,
+    items: Vec<Item>,
     next: usize,
     failed: u64,
     options: ImageOptions,
+    client: Client,
     id: SourceId,
     pixels: PixelBuffer,
-    /// Path of the whole, and of the last image.
-    whole: String,
-    current: String,
+    /// Name of the whole, and of the last image.
+    root: String,
+    name: String,
 }
 
 impl ImageSource {
@@ -83,31 +106,39 @@ impl ImageSource {
         if files.is_empty() {
             return Err(MediaError::NoImages { path: last });
         }
-        Ok(Self {
-            paths: files,
+        let items = files.into_iter().map(Item::File).collect();
+        Ok(Self::from_items(items, root, options, UrlOptions::default()))
+    }
+
+    /// Without a name of its own, the source is called after its first image.
+    pub(crate) fn from_items(
+        items: Vec<Item>,
+        root: Option<String>,
+        options: ImageOptions,
+        url: UrlOptions,
+    ) -> Self {
+        let first = || items.first().map(|item| item.name().into_owned()).unwrap_or_default();
+        let root = root.unwrap_or_else(first);
+        Self {
+            items,
             next: 0,
             failed: 0,
             options,
+            client: Client::new(url),
             id: SourceId::default(),
             pixels: PixelBuffer::default(),
-            whole: root.unwrap_or_default(),
-            current: String::new(),
-        })
+            root,
+            name: String::new(),
+        }
     }
 
-    /// The files; `FrameInfo::index` is a position here.
+    /// Path, address or name of the last frame or error; empty before the first.
     #[must_use]
-    pub fn paths(&self) -> &[PathBuf] {
-        &self.paths
+    pub fn current(&self) -> &str {
+        &self.name
     }
 
-    /// The file of the last frame or error; `None` before the first.
-    #[must_use]
-    pub fn current_path(&self) -> Option<&Path> {
-        self.paths.get(self.next.checked_sub(1)?).map(PathBuf::as_path)
-    }
-
-    /// How many of the files so far could not be read.
+    /// How many of the images so far could not be read.
     #[must_use]
     pub const fn failed(&self) -> u64 {
         self.failed
@@ -120,22 +151,32 @@ impl ErrorType for ImageSource {
 
 impl FrameSource for ImageSource {
     fn next_frame(&mut self) -> Result<Option<Frame<'_>>, MediaError> {
-        let Some(path) = self.paths.get(self.next) else {
+        let Some(item) = self.items.get(self.next) else {
             return Ok(None);
         };
         let index = self.next as u64;
         self.next += 1;
-        if let Err(error) = self.pixels.read(path, self.options.max_pixels) {
-            self.failed += 1;
-            return Err(error);
-        }
-        let Some(view) = self.pixels.view() else {
-            self.failed += 1;
-            return Err(MediaError::BrokenImage { path: path.clone(), reason: "it has no pixels".into() });
+        self.name.clear();
+        self.name.push_str(&item.name());
+        let max_pixels = self.options.max_pixels;
+        let read = match item {
+            Item::File(path) => self.pixels.read(path, max_pixels),
+            Item::Url(url) => self
+                .client
+                .image(url)
+                .and_then(|bytes| self.pixels.read_bytes(Path::new(url), &bytes, max_pixels)),
+            Item::Memory(_) => Ok(()),
         };
+        let view = read.and_then(|()| match item {
+            Item::Memory(image) => image.view(&mut self.pixels, max_pixels),
+            Item::File(_) | Item::Url(_) => self.pixels.view().ok_or_else(|| MediaError::BrokenImage {
+                path: self.name.as_str().into(),
+                reason: "it has no pixels".into(),
+            }),
+        });
+        let view = view.inspect_err(|_| self.failed += 1)?;
         let seconds = index as f64 / f64::from(self.options.fps.max(f32::MIN_POSITIVE));
-        self.current = path.to_string_lossy().into_owned();
-        let mut frame = Frame::new(view, index, (seconds * 1e6).round() as u64).named(&self.current);
+        let mut frame = Frame::new(view, index, (seconds * 1e6).round() as u64).named(&self.name);
         frame.info.source = self.id;
         Ok(Some(frame))
     }
@@ -143,16 +184,23 @@ impl FrameSource for ImageSource {
 
 impl MediaSource for ImageSource {
     fn name(&self) -> &str {
-        &self.whole
+        &self.root
     }
     fn frame_count(&self) -> Option<u64> {
-        Some(self.paths.len() as u64)
+        Some(self.items.len() as u64)
     }
     fn fps(&self) -> Option<f64> {
         None
     }
     fn set_id(&mut self, id: SourceId) {
         self.id = id;
+    }
+    fn memory_images(&self) -> HashMap<u64, MemoryImage> {
+        let images = (0..).zip(&self.items).filter_map(|(index, item)| match item {
+            Item::Memory(image) => Some((index, image.clone())),
+            Item::File(_) | Item::Url(_) => None,
+        });
+        images.collect()
     }
 }
 

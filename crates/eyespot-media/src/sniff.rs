@@ -28,10 +28,30 @@ pub(crate) fn kind(path: &Path, mut file: impl Read + Seek) -> std::io::Result<K
     file.rewind()?;
     file.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
     file.rewind()?;
-    Ok(match by_content(&head) {
+    Ok(kind_of(path, &head))
+}
+
+/// Like [`kind`], of the first bytes of a file.
+pub(crate) fn kind_of(path: &Path, head: &[u8]) -> Kind {
+    match by_content(head) {
         Kind::Unknown if has_image_extension(path) => Kind::Image,
+        Kind::Unknown if has_video_extension(path) => Kind::Container("this kind of video"),
         kind => kind,
-    })
+    }
+}
+
+/// Extensions of videos whose content has no clear mark, or that are named by an address.
+const VIDEO_EXTENSIONS: &[&str] = &[
+    "mp4", "m4v", "mov", "avi", "mkv", "webm", "flv", "ogv", "wmv", "asf", "mpg", "mpeg", "vob", "ts",
+    "m2ts", "mts", "3gp", "h264", "h265", "hevc", "mjpeg", "mjpg", "mxf", "dv", "y4m", "nut", "ivf", "m3u8",
+    "mpd",
+];
+
+/// Has the file an extension of a video?
+pub(crate) fn has_video_extension(path: &Path) -> bool {
+    path.extension()
+        .and_then(|extension| extension.to_str())
+        .is_some_and(|extension| VIDEO_EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension)))
 }
 
 fn by_content(head: &[u8]) -> Kind {

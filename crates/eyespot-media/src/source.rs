@@ -1,20 +1,22 @@
-//! Any input by its path.
+//! The trait of everything that gives frames, and how it is read.
 
-use std::fs::{self, File};
-use std::path::Path;
+use std::collections::HashMap;
 
 use eyespot_core::{FrameSource, SourceId};
 
-use crate::sniff::{Kind, kind, refusal};
-use crate::{Canvas, ImageOptions, ImageSource, Input, MediaError, VideoOptions, VideoSource};
+use crate::{ImageOptions, MediaError, MemoryImage, Stopper, StreamOptions, UrlOptions, VideoOptions};
 
 /// How an input is read. The part that does not fit the input is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct SourceOptions {
     /// For images and directories of them.
     pub images: ImageOptions,
-    /// For videos.
+    /// For videos and streams.
     pub video: VideoOptions,
+    /// For addresses of images and videos.
+    pub url: UrlOptions,
+    /// For live streams and cameras.
+    pub stream: StreamOptions,
 }
 
 /// A source of frames from files, networks and cameras.
@@ -34,47 +36,31 @@ pub trait MediaSource: FrameSource<Error = MediaError> + Send {
 
     /// Sets the number that tells the frames of this source from those of others.
     fn set_id(&mut self, id: SourceId);
-}
 
-/// Opens an image, a directory of images or a video: by its content, then by its extension.
-///
-/// # Errors
-/// A [`MediaError`] that names the file and says what works instead.
-pub fn open(input: impl AsRef<Path>, options: &SourceOptions) -> Result<Box<dyn MediaSource>, MediaError> {
-    let path = input.as_ref();
-    let read = |error| MediaError::read(path, error);
-    if fs::metadata(path).map_err(read)?.is_dir() {
-        return Ok(Box::new(ImageSource::open(path, options.images)?));
+    /// The images of this source that are in memory, by frame number: [`read_frame`](crate::read_frame) can't find
+    /// them by their name.
+    fn memory_images(&self) -> HashMap<u64, MemoryImage> {
+        HashMap::new()
     }
-    match kind(path, File::open(path).map_err(read)?).map_err(read)? {
-        Kind::Image => Ok(Box::new(ImageSource::open(path, options.images)?)),
-        Kind::Mp4 => Ok(Box::new(VideoSource::open(path, options.video)?)),
-        other => Err(refusal(path, other)),
-    }
-}
 
-/// Opens all inputs. One that can't be opened is an error in its place.
-#[must_use]
-pub fn open_all(
-    input: impl Into<Input>,
-    options: &SourceOptions,
-) -> Vec<Result<Box<dyn MediaSource>, MediaError>> {
-    match input.into() {
-        Input::Path(path) => vec![open(path, options)],
-        Input::List(list) => list.into_iter().flat_map(|input| open_all(input, options)).collect(),
+    /// Ends a call of `next_frame` that waits, from another thread; `None` where no call waits long.
+    fn stopper(&self) -> Option<Stopper> {
+        None
+    }
+
+    /// What happened to a live source so far; `None` for all others.
+    fn stream_stats(&self) -> Option<StreamStats> {
+        None
     }
 }
 
-/// Reads one image again: the image of that path, or frame `index` of that video.
-///
-/// # Errors
-/// As [`open`]; [`MediaError::NoImages`] where the video has no such frame.
-pub fn read_frame(path: impl AsRef<Path>, index: u64) -> Result<Canvas, MediaError> {
-    let path = path.as_ref();
-    let video = VideoOptions { start_frame: index, num_frames: Some(1), ..VideoOptions::default() };
-    let mut source = open(path, &SourceOptions { video, ..SourceOptions::default() })?;
-    let frame = source.next_frame()?;
-    frame
-        .map(|frame| Canvas::from_view(&frame.image))
-        .ok_or_else(|| MediaError::NoImages { path: path.to_path_buf() })
+/// What happened to a live source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StreamStats {
+    /// Frames that arrived, dropped ones included.
+    pub received: u64,
+    /// Frames that were dropped because newer ones came before they were asked for.
+    pub dropped: u64,
+    /// How often the stream broke off and came back.
+    pub reconnects: u64,
 }

@@ -6,12 +6,12 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use eyespot_core::{ErrorType, Frame, FrameSource, ImageView, SourceId, YuvEncoding};
-use openh264::decoder::{DecodeOptions, DecodedYUV, Decoder, Flush};
-use openh264::formats::YUVSource;
+use eyespot_core::{ErrorType, Frame, FrameSource, SourceId, YuvEncoding};
+use openh264::decoder::{DecodeOptions, Decoder, Flush};
 
 use crate::h264::{NAL_SPS, Sps, push_unit, to_byte_stream};
 use crate::mp4::{self, Mp4Error, Shown, VideoTrack};
+use crate::planes::{Planes, encoding_of};
 use crate::video_options::{VideoOptions, Wanted};
 use crate::{MediaError, MediaSource, sniff};
 
@@ -71,46 +71,6 @@ impl core::fmt::Debug for VideoSource {
     }
 }
 
-/// The planes of the frame that is lent out.
-///
-/// A copy, because the decoder's own can't be lent from within a loop without unsafe code; it costs a hundredth of
-/// the decoding.
-#[derive(Debug, Default)]
-pub(crate) struct Planes {
-    pub(crate) bytes: Vec<u8>,
-    width: u16,
-    height: u16,
-}
-
-impl Planes {
-    fn copy(&mut self, yuv: &DecodedYUV<'_>) {
-        let (width, height) = yuv.dimensions();
-        let (strides, halves) = (yuv.strides(), (width.div_ceil(2), height.div_ceil(2)));
-        self.bytes.clear();
-        for (plane, stride, row, rows) in [
-            (yuv.y(), strides.0, width, height),
-            (yuv.u(), strides.1, halves.0, halves.1),
-            (yuv.v(), strides.2, halves.0, halves.1),
-        ] {
-            for line in plane.chunks(stride.max(1)).take(rows) {
-                self.bytes.extend_from_slice(line.get(..row).unwrap_or(line));
-            }
-        }
-        self.width = u16::try_from(width).unwrap_or(u16::MAX);
-        self.height = u16::try_from(height).unwrap_or(u16::MAX);
-    }
-
-    fn view(&self, encoding: YuvEncoding) -> Option<ImageView<'_>> {
-        let (width, half) = (u32::from(self.width), u32::from(self.width).div_ceil(2));
-        let luma = width as usize * usize::from(self.height);
-        let chroma = half as usize * usize::from(self.height).div_ceil(2);
-        let (y, rest) = self.bytes.split_at_checked(luma)?;
-        let (u, v) = rest.split_at_checked(chroma)?;
-        let view = ImageView::yuv420((y, width), (u, half), (v, half), self.width, self.height).ok()?;
-        Some(view.with_encoding(encoding))
-    }
-}
-
 impl VideoSource {
     /// Opens a video.
     ///
@@ -119,8 +79,16 @@ impl VideoSource {
     /// another codec, nothing of it whole, options that contradict each other.
     pub fn open(path: impl AsRef<Path>, options: VideoOptions) -> Result<Self, MediaError> {
         let path = path.as_ref();
+        let file = File::open(path).map_err(|error| MediaError::read(path, error))?;
+        Self::from_file(file, path, options)
+    }
+
+    /// Like [`open`](Self::open), of an open file. `path` is the path or address that names it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_file(file: File, path: &Path, options: VideoOptions) -> Result<Self, MediaError> {
         let read = |error| MediaError::read(path, error);
-        let file = File::open(path).map_err(read)?;
         let length = file.metadata().map_err(read)?.len();
         let mut file = BufReader::new(file);
         sniff::expect_mp4(path, &mut file)?;
@@ -207,14 +175,7 @@ impl VideoSource {
         let colour = self.track.colour;
         let matrix = sps.matrix.or(colour.map(|colour| colour.matrix)).filter(|&matrix| matrix != 2);
         let full = sps.full_range.or(colour.map(|colour| colour.full_range)).unwrap_or(false);
-        // ISO/IEC 23091-2: 5 and 6 are BT.601, 4 (FCC) is close to it; 1 is BT.709, the wider ones are close to that.
-        let hd = matrix.map_or(height >= 720, |matrix| !matches!(matrix, 4..=6));
-        self.encoding = match (hd, full) {
-            (false, false) => YuvEncoding::Bt601,
-            (false, true) => YuvEncoding::Bt601Full,
-            (true, false) => YuvEncoding::Bt709,
-            (true, true) => YuvEncoding::Bt709Full,
-        };
+        self.encoding = encoding_of(matrix, full, height);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use eyespot_core::{
     BBox, ClassId, FrameInfo, Keypoint, Losses, MaskView, PredictionsBuf, PredictionsRef, PredictionsStorage,
     TrackId,
 };
-use eyespot_media::{Canvas, DrawOptions, MediaError, draw, save_image};
+use eyespot_media::{Canvas, DrawOptions, MediaError, MemoryImage, draw, save_image};
 
 /// What was found in one image or frame, and where it came from.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Prediction {
     pub(crate) labels: Arc<[String]>,
     pub(crate) skeleton: Arc<[(u8, u8)]>,
     pub(crate) results: PredictionsBuf,
+    /// The input itself, if it was an image in memory.
+    pub(crate) memory: Option<MemoryImage>,
 }
 
 impl Prediction {
@@ -75,7 +77,8 @@ impl Prediction {
         self.info
     }
 
-    /// Where it comes from, as it was given: the path or the address of the image or video.
+    /// Where it comes from, as it was given: the path or the address of the image or
+    /// video, or the name of an image in memory.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.name
@@ -84,13 +87,14 @@ impl Prediction {
     /// Path of the image or video, if it is a file.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        (!self.name.is_empty() && self.url().is_none()).then(|| Path::new(&self.name))
+        let named = self.memory.is_none() && !self.name.is_empty();
+        (named && self.url().is_none()).then(|| Path::new(&self.name))
     }
 
     /// Address of the image or video, if it came from a network.
     #[must_use]
     pub fn url(&self) -> Option<&str> {
-        self.name.contains("://").then_some(&self.name)
+        (self.memory.is_none() && self.name.contains("://")).then_some(&self.name)
     }
 
     /// File name of the image or video.
@@ -109,11 +113,15 @@ impl Prediction {
         if self.is_video { Some(self.info.index) } else { None }
     }
 
-    /// The image or frame, read again from where it came from.
+    /// The image or frame, read again from where it came from. An image in memory is kept; a live stream gives its next
+    /// frame.
     ///
     /// # Errors
     /// [`MediaError`] where that is gone or changed.
     pub fn load_image(&self) -> Result<Canvas, MediaError> {
+        if let Some(image) = &self.memory {
+            return image.load();
+        }
         eyespot_media::read_frame(&self.name, if self.is_video { self.info.index } else { 0 })
     }
 

@@ -130,12 +130,11 @@ fn directories_come_in_natural_order_and_broken_files_do_not_end_them() {
                 let info = frame.info;
                 assert_eq!(info.source, SourceId(3));
                 assert_eq!(info.timestamp_us, (info.index as f64 * 1e6 / 30.0).round() as u64);
-                assert_eq!(source.current_path(), Some(source.paths()[info.index as usize].as_path()));
-                seen.push(source.current_path().unwrap().file_name().unwrap().to_owned());
+                seen.push(Path::new(source.current()).file_name().unwrap().to_owned());
             }
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::InvalidInput);
-                let name = source.current_path().unwrap().file_name().unwrap().to_str().unwrap();
+                let name = Path::new(source.current()).file_name().unwrap().to_str().unwrap();
                 assert!(error.to_string().contains(name), "{error}");
                 failed.push(name.to_owned());
             }
@@ -171,9 +170,16 @@ fn wrong_inputs_are_named() {
     let error = open("text.dat");
     assert!(matches!(error, MediaError::UnknownFormat { .. }) && error.to_string().contains("JPEG"));
     fs::write(at("clip.avi"), b"RIFF\0\0\0\0AVI LIST").unwrap();
-    assert!(matches!(open("clip.avi"), MediaError::Container { container: "AVI", .. }));
+    assert!(matches!(open("clip.avi"), MediaError::Ffmpeg { .. } | MediaError::NoFfmpeg { .. }));
+    let direct =
+        crate::VideoSource::open(at("clip.avi"), crate::VideoOptions::default()).map(|_| ()).unwrap_err();
+    assert!(matches!(direct, MediaError::Container { container: "AVI", .. }));
     fs::write(at("clip.mkv"), b"\x1a\x45\xdf\xa3 and so on").unwrap();
-    assert!(matches!(open("clip.mkv"), MediaError::Container { container: "Matroska or WebM", .. }));
+    assert!(matches!(open("clip.mkv"), MediaError::Ffmpeg { .. } | MediaError::NoFfmpeg { .. }));
+    assert!(matches!(open("-"), MediaError::NotFound { .. }));
+    let at_root = |name: &str| crate::open(name, &options).map(|_| ()).unwrap_err();
+    assert!(matches!(at_root("-"), MediaError::StandardInput));
+    assert!(matches!(at_root("ftp://host/a.jpg"), MediaError::Scheme { scheme, .. } if scheme == "ftp"));
     fs::write(at("photo.heic"), b"\0\0\0\x18ftypheic\0\0\0\0").unwrap();
     assert!(matches!(open("photo.heic"), MediaError::ImageFormat { format: "HEIF", .. }));
 }

@@ -4,6 +4,7 @@ mod predict;
 mod reader;
 mod worker;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +15,7 @@ use eyespot_core::{
     AnyError, ErrorKind, FrameBuf, FrameInfo, PipelineError, PredictionsBuf, PredictionsRef,
     PredictionsStorage as _, Record, Sink, SourceId,
 };
-use eyespot_media::{ImageOptions, Input, MediaError, MediaSource, SourceOptions};
+use eyespot_media::{ImageOptions, Input, MediaError, MediaSource, MemoryImage, SourceOptions, Stopper};
 
 use crate::error::StageError;
 use crate::{Model, Prediction, RuntimeError, SessionError, Settings, StageTimes};
@@ -43,6 +44,10 @@ pub struct Session {
     skeleton: Arc<[(u8, u8)]>,
     current: Option<Slot>,
     status: Status,
+    /// Images in memory, to be loaded again.
+    memory: HashMap<(SourceId, u64), MemoryImage>,
+    /// End the waiting of live sources.
+    stoppers: Vec<Stopper>,
 }
 
 /// How a session goes.
@@ -149,7 +154,7 @@ impl Session {
     /// gives its error in its turn.
     pub fn open(model: &Model, input: impl Into<Input>, settings: &Settings) -> Result<Self, RuntimeError> {
         let images = ImageOptions { recursive: settings.recursive, ..ImageOptions::default() };
-        let options = SourceOptions { images, video: settings.video };
+        let options = SourceOptions { images, video: settings.video, ..SourceOptions::default() };
         Self::new(model, eyespot_media::open_all(input, &options), settings)
     }
 
@@ -168,10 +173,14 @@ impl Session {
             return Err(error.into());
         }
         let mut infos = Vec::with_capacity(sources.len());
+        let (mut memory, mut stoppers) = (HashMap::new(), Vec::new());
         for (number, source) in sources.iter_mut().enumerate() {
             let id = SourceId(u16::try_from(number).map_err(|_| RuntimeError::TooManyInputs)?);
             if let Ok(source) = source {
                 source.set_id(id);
+                let images = source.memory_images().into_iter();
+                memory.extend(images.map(|(index, image)| ((id, index), image)));
+                stoppers.extend(source.stopper());
                 let (name, fps) = (source.name().to_owned(), source.fps());
                 infos.push(SourceInfo { id, name, fps, frame_count: source.frame_count() });
             }
@@ -197,6 +206,8 @@ impl Session {
             skeleton: Arc::clone(&model.shared.skeleton),
             current: None,
             status: Status::Running,
+            memory,
+            stoppers,
         })
     }
 
@@ -294,6 +305,7 @@ impl Session {
         if self.results.take().is_some() {
             self.status = Status::Stopped;
         }
+        self.stoppers.iter().for_each(Stopper::stop);
         for thread in self.threads.drain(..) {
             // A thread that panicked was told as a failed session.
             let _ = thread.join();
@@ -351,7 +363,8 @@ impl Session {
         let _ = self.spare.send(frame);
         let is_video = self.sources.iter().any(|source| source.id == info.source && source.is_video());
         let (labels, skeleton) = (Arc::clone(&self.labels), Arc::clone(&self.skeleton));
-        Prediction { info, name, is_video, labels, skeleton, results }
+        let memory = self.memory.get(&(info.source, info.index)).cloned();
+        Prediction { info, name, is_video, labels, skeleton, results, memory }
     }
 }
 

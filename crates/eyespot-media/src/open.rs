@@ -1,0 +1,261 @@
+//! Any input by its path, address, pattern or content.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use eyespot_core::FrameSource as _;
+
+use crate::fetch::{Client, path_of};
+use crate::ffmpeg::{FfmpegSource, StreamSource, is_playlist_of_a_file};
+use crate::image_file::has_image_extension;
+use crate::image_source::Item;
+use crate::input::scheme_of;
+use crate::natural::compare_paths;
+use crate::sniff::{Kind, kind, kind_of, refusal};
+use crate::{
+    Canvas, ImageOptions, ImageSource, Input, MediaError, MediaSource, SourceOptions, VideoOptions,
+    VideoSource,
+};
+
+type Opened = Result<Box<dyn MediaSource>, MediaError>;
+
+/// Opens an input that is one source: an image, a directory of images, a video, a stream, a list of images. Files are
+/// recognised by their content, then by their extension.
+///
+/// # Errors
+/// A [`MediaError`] that names the input and says what works instead; [`MediaError::Several`] for a list that is not
+/// one source.
+pub fn open(input: impl Into<Input>, options: &SourceOptions) -> Opened {
+    let mut all = open_all(input, options);
+    match (all.pop(), all.len()) {
+        (Some(one), 0) => one,
+        (None, count) => Err(MediaError::Several { count }),
+        (Some(_), others) => Err(MediaError::Several { count: others + 1 }),
+    }
+}
+
+/// Opens all inputs. One that can't be opened is an error in its place.
+///
+/// Images that follow one another in a list are one source, so that objects can be tracked from one to the next; there
+/// a broken one gives its error when its turn comes. A directory, a video and a stream are sources of their own.
+#[must_use]
+pub fn open_all(input: impl Into<Input>, options: &SourceOptions) -> Vec<Opened> {
+    let mut plan = Plan { options, sources: Vec::new(), run: Vec::new(), unnamed: 0 };
+    plan.add(input.into());
+    plan.end_run();
+    plan.sources
+}
+
+/// Reads one image again: the image of that path or address, or frame `index` of that video.
+///
+/// # Errors
+/// As [`open`]; [`MediaError::NoImages`] where the video has no such frame. A live stream gives its next frame, not an
+/// old one.
+pub fn read_frame(path: impl AsRef<Path>, index: u64) -> Result<Canvas, MediaError> {
+    let path = path.as_ref();
+    let input = match path.to_str() {
+        Some(url) if scheme_of(url).is_some() => Input::Url(url.to_owned()),
+        _ => Input::Path(path.to_path_buf()),
+    };
+    let video = VideoOptions { start_frame: index, num_frames: Some(1), ..VideoOptions::default() };
+    let mut source = open(input, &SourceOptions { video, ..SourceOptions::default() })?;
+    let frame = source.next_frame()?;
+    frame
+        .map(|frame| Canvas::from_view(&frame.image))
+        .ok_or_else(|| MediaError::NoImages { path: path.to_path_buf() })
+}
+
+/// The sources so far, and the images that become the next one.
+struct Plan<'a> {
+    options: &'a SourceOptions,
+    sources: Vec<Opened>,
+    /// Images, and what is known to be wrong with them.
+    run: Vec<(Item, Option<MediaError>)>,
+    /// Images in memory without a name.
+    unnamed: usize,
+}
+
+/// What a path or address is.
+enum Found {
+    Image(Item, Option<MediaError>),
+    Source(Opened),
+}
+
+impl Plan<'_> {
+    fn add(&mut self, input: Input) {
+        let found = match input {
+            Input::List(list) => {
+                for input in list {
+                    self.add(input);
+                }
+                return;
+            }
+            Input::Glob(pattern) => {
+                match matches(&pattern) {
+                    Ok(paths) => paths.into_iter().for_each(|path| self.add(Input::Path(path))),
+                    Err(error) => self.push(Found::Source(Err(error))),
+                }
+                return;
+            }
+            Input::Image(image) => {
+                let image = match image.name() {
+                    Some(_) => image,
+                    None => {
+                        self.unnamed += 1;
+                        image.named(format!("image_{}", self.unnamed - 1))
+                    }
+                };
+                Found::Image(Item::Memory(image), None)
+            }
+            Input::Path(path) => self.path(path),
+            Input::Url(url) => self.url(url),
+        };
+        self.push(found);
+    }
+
+    fn push(&mut self, found: Found) {
+        match found {
+            Found::Image(item, error) => self.run.push((item, error)),
+            Found::Source(source) => {
+                self.end_run();
+                self.sources.push(source);
+            }
+        }
+    }
+
+    /// Makes a source of the images so far; where none of them can be read, that is said now.
+    fn end_run(&mut self) {
+        let run = std::mem::take(&mut self.run);
+        if run.iter().all(|(_, error)| error.is_some()) {
+            self.sources.extend(run.into_iter().filter_map(|(_, error)| error.map(Err)));
+            return;
+        }
+        let items = run.into_iter().map(|(item, _)| item).collect();
+        let source = ImageSource::from_items(items, None, self.options.images, self.options.url);
+        self.sources.push(Ok(Box::new(source)));
+    }
+
+    fn path(&self, path: PathBuf) -> Found {
+        let kind = match fs::metadata(&path) {
+            Err(_) if path.as_os_str() == "-" => return Found::Source(Err(MediaError::StandardInput)),
+            Err(error) => Err(MediaError::read(&path, error)),
+            Ok(metadata) if metadata.is_dir() => return Found::Source(directory(&path, self.options.images)),
+            Ok(_) if is_camera(&path) => return Found::Source(self.stream(&path.to_string_lossy())),
+            Ok(_) => File::open(&path)
+                .and_then(|file| kind(&path, file))
+                .map_err(|error| MediaError::read(&path, error)),
+        };
+        match kind {
+            Ok(Kind::Image) => Found::Image(Item::File(path), None),
+            Ok(Kind::Mp4) => Found::Source(match VideoSource::open(&path, self.options.video) {
+                Err(MediaError::Codec { codec, .. }) => self.ffmpeg(&path.to_string_lossy(), &codec),
+                opened => opened.map(boxed),
+            }),
+            Ok(Kind::Container(container)) => Found::Source(self.ffmpeg(&path.to_string_lossy(), container)),
+            Ok(other) => {
+                let error = refusal(&path, other);
+                Found::Image(Item::File(path), Some(error))
+            }
+            Err(error) => Found::Image(Item::File(path), Some(error)),
+        }
+    }
+
+    fn url(&self, url: String) -> Found {
+        match scheme_of(&url).unwrap_or_default().as_str() {
+            "http" | "https" => {}
+            "file" => return self.path(PathBuf::from(path_of(&url))),
+            "rtsp" | "rtsps" | "rtmp" | "rtmps" | "rtmpt" | "srt" | "udp" | "tcp" | "rtp" => {
+                return Found::Source(self.stream(&url));
+            }
+            scheme => {
+                let scheme = scheme.to_owned();
+                return Found::Source(Err(MediaError::Scheme { address: url, scheme }));
+            }
+        }
+        // Most images are told by their address and fetched when their turn comes.
+        if has_image_extension(Path::new(path_of(&url))) {
+            return Found::Image(Item::Url(url), None);
+        }
+        let client = Client::new(self.options.url);
+        let download = match client.get(&url) {
+            Ok(download) => download,
+            Err(error) => return Found::Image(Item::Url(url), Some(error)),
+        };
+        let playlist = download.head.starts_with(b"#EXTM3U") || path_of(&url).ends_with(".mpd");
+        let endless = download.length.is_none();
+        if playlist {
+            let whole = download.into_text().is_ok_and(|text| is_playlist_of_a_file(&client, &url, &text));
+            return Found::Source(if whole { self.ffmpeg(&url, "HLS") } else { self.stream(&url) });
+        }
+        if download.content_type.starts_with("multipart/") {
+            return Found::Source(self.stream(&url));
+        }
+        match kind_of(Path::new(path_of(&url)), &download.head) {
+            Kind::Image => Found::Image(Item::Url(url), None),
+            Kind::Mp4 => {
+                let file = download.into_file();
+                let opened =
+                    file.and_then(|file| VideoSource::from_file(file, Path::new(&url), self.options.video));
+                Found::Source(match opened {
+                    Err(MediaError::Codec { codec, .. }) => self.ffmpeg(&url, &codec),
+                    opened => opened.map(boxed),
+                })
+            }
+            Kind::Container(_) if endless => Found::Source(self.stream(&url)),
+            Kind::Container(container) => Found::Source(self.ffmpeg(&url, container)),
+            Kind::Unknown if download.content_type.starts_with("text/html") => {
+                let reason = "it is a web page, not an image or video".into();
+                let error = MediaError::Http { address: url.clone(), reason };
+                Found::Image(Item::Url(url), Some(error))
+            }
+            other => {
+                let error = refusal(Path::new(&url), other);
+                Found::Image(Item::Url(url), Some(error))
+            }
+        }
+    }
+
+    fn ffmpeg(&self, input: &str, what: &str) -> Opened {
+        Ok(Box::new(FfmpegSource::open(input, what, self.options.video)?))
+    }
+
+    fn stream(&self, address: &str) -> Opened {
+        Ok(Box::new(StreamSource::open(address, self.options.stream, self.options.video)?))
+    }
+}
+
+fn boxed(source: VideoSource) -> Box<dyn MediaSource> {
+    Box::new(source)
+}
+
+fn directory(path: &Path, options: ImageOptions) -> Opened {
+    Ok(Box::new(ImageSource::open(path, options)?))
+}
+
+/// The images and videos that match a pattern, in natural order.
+fn matches(pattern: &str) -> Result<Vec<PathBuf>, MediaError> {
+    // `*` means no hidden files, as in a shell.
+    let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::default() };
+    let paths = glob::glob_with(pattern, options)
+        .map_err(|error| MediaError::Pattern { pattern: pattern.to_owned(), reason: error.msg.to_owned() })?;
+    let known = |path: &PathBuf| {
+        path.is_file()
+            && (has_image_extension(path)
+                || File::open(path)
+                    .and_then(|file| kind(path, file))
+                    .is_ok_and(|kind| matches!(kind, Kind::Image | Kind::Mp4 | Kind::Container(_))))
+    };
+    let mut paths: Vec<_> = paths.filter_map(Result::ok).filter(known).collect();
+    if paths.is_empty() {
+        return Err(MediaError::NoMatch { pattern: pattern.to_owned() });
+    }
+    paths.sort_by(|a, b| compare_paths(a, b));
+    Ok(paths)
+}
+
+/// Is it a camera of Linux?
+fn is_camera(path: &Path) -> bool {
+    path.to_str()
+        .and_then(|path| path.strip_prefix("/dev/video"))
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}

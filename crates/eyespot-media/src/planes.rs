@@ -1,0 +1,71 @@
+//! Planar 4:2:0 pictures.
+
+use eyespot_core::{ImageView, YuvEncoding};
+use openh264::decoder::DecodedYUV;
+use openh264::formats::YUVSource;
+
+/// The planes of the frame that is lent out.
+///
+/// A copy, because the decoder's own can't be lent from within a loop without unsafe code; it costs a hundredth of
+/// the decoding.
+#[derive(Debug, Default)]
+pub(crate) struct Planes {
+    pub(crate) bytes: Vec<u8>,
+    width: u16,
+    height: u16,
+}
+
+impl Planes {
+    pub(crate) fn copy(&mut self, yuv: &DecodedYUV<'_>) {
+        let (width, height) = yuv.dimensions();
+        let (strides, halves) = (yuv.strides(), (width.div_ceil(2), height.div_ceil(2)));
+        self.bytes.clear();
+        for (plane, stride, row, rows) in [
+            (yuv.y(), strides.0, width, height),
+            (yuv.u(), strides.1, halves.0, halves.1),
+            (yuv.v(), strides.2, halves.0, halves.1),
+        ] {
+            for line in plane.chunks(stride.max(1)).take(rows) {
+                self.bytes.extend_from_slice(line.get(..row).unwrap_or(line));
+            }
+        }
+        self.width = u16::try_from(width).unwrap_or(u16::MAX);
+        self.height = u16::try_from(height).unwrap_or(u16::MAX);
+    }
+
+    /// Memory for a whole picture; `None` for one that is too large for a frame.
+    pub(crate) fn resize(&mut self, width: u64, height: u64) -> Option<&mut [u8]> {
+        (self.width, self.height) = (u16::try_from(width).ok()?, u16::try_from(height).ok()?);
+        let (width, height) = (usize::from(self.width), usize::from(self.height));
+        self.bytes.resize(width * height + 2 * width.div_ceil(2) * height.div_ceil(2), 0);
+        Some(&mut self.bytes)
+    }
+
+    /// In pixels.
+    pub(crate) const fn height(&self) -> u16 {
+        self.height
+    }
+
+    pub(crate) fn view(&self, encoding: YuvEncoding) -> Option<ImageView<'_>> {
+        let (width, half) = (u32::from(self.width), u32::from(self.width).div_ceil(2));
+        let luma = width as usize * usize::from(self.height);
+        let chroma = half as usize * usize::from(self.height).div_ceil(2);
+        let (y, rest) = self.bytes.split_at_checked(luma)?;
+        let (u, v) = rest.split_at_checked(chroma)?;
+        let view = ImageView::yuv420((y, width), (u, half), (v, half), self.width, self.height).ok()?;
+        Some(view.with_encoding(encoding))
+    }
+}
+
+/// What the numbers of a picture mean. `matrix` is a number of ISO/IEC 23091-2; where there is none, a picture counts as
+/// BT.709 from 720 lines up and as BT.601 below.
+pub(crate) fn encoding_of(matrix: Option<u8>, full_range: bool, height: u16) -> YuvEncoding {
+    // 5 and 6 are BT.601, 4 (FCC) is close to it; 1 is BT.709, the wider ones are close to that.
+    let hd = matrix.map_or(height >= 720, |matrix| !matches!(matrix, 4..=6));
+    match (hd, full_range) {
+        (false, false) => YuvEncoding::Bt601,
+        (false, true) => YuvEncoding::Bt601Full,
+        (true, false) => YuvEncoding::Bt709,
+        (true, true) => YuvEncoding::Bt709Full,
+    }
+}

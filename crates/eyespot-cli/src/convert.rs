@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use eyespot_convert::{ColorOrder, Graph, ImageFit, ImageInput, Task, sample};
 use eyespot_core::FrameSource as _;
-use eyespot_media::{ImageOptions, ImageSource};
+use eyespot_media::{ImageOptions, ImageSource, MediaSource as _};
 
 use crate::args::{self, Convert};
 use crate::{Failure, Outcome, progress};
@@ -78,7 +78,7 @@ fn samples(
 ) -> Result<Vec<Vec<f32>>, Failure> {
     let options = ImageOptions { recursive: true, ..ImageOptions::default() };
     let mut photos = ImageSource::open(folder, options)?;
-    let count = photos.paths().len() as u64;
+    let count = photos.frame_count().unwrap_or_default();
     let bar = progress::frames(quiet, "calibrate", count);
     let mut samples = Vec::new();
     loop {

@@ -5,6 +5,7 @@ mod reader;
 mod worker;
 
 use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,8 +35,10 @@ const AHEAD: usize = 2;
 /// stops it.
 #[allow(missing_debug_implementations)]
 pub struct Session {
-    /// `None` once everything came or was given up.
+    /// `None` once everything came or the session was stopped.
     results: Option<Receiver<Message>>,
+    /// What was ready when it was stopped.
+    left: VecDeque<Message>,
     spare: Sender<FrameBuf>,
     control: Arc<Control>,
     threads: Vec<JoinHandle<()>>,
@@ -198,6 +201,7 @@ impl Session {
         ];
         Ok(Self {
             results: Some(results),
+            left: VecDeque::new(),
             spare,
             control,
             threads,
@@ -241,8 +245,7 @@ impl Session {
 
     /// A sink that can't write ends the session.
     fn fail(&mut self, item: String, error: AnyError) -> SessionError {
-        self.stop();
-        self.status = Status::Failed;
+        self.end(Status::Failed);
         SessionError { item, error: PipelineError::Sink(error) }
     }
 
@@ -262,10 +265,13 @@ impl Session {
     /// The next message; without a timeout it waits for as long as it takes.
     #[allow(clippy::type_complexity)]
     fn receive(&mut self, timeout: Option<Duration>) -> Result<Option<Result<Slot, SessionError>>, TimedOut> {
-        let Some(results) = &self.results else { return Ok(None) };
-        let message = match timeout {
-            None => results.recv().ok(),
-            Some(timeout) => match results.recv_timeout(timeout) {
+        let message = match (&self.results, timeout) {
+            (None, _) => match self.left.pop_front() {
+                Some(message) => Some(message),
+                None => return Ok(None),
+            },
+            (Some(results), None) => results.recv().ok(),
+            (Some(results), Some(timeout)) => match results.recv_timeout(timeout) {
                 Ok(message) => Some(message),
                 Err(RecvTimeoutError::Timeout) => return Err(TimedOut),
                 Err(RecvTimeoutError::Disconnected) => None,
@@ -275,19 +281,18 @@ impl Session {
             Some(Message::Result(slot)) => Ok(Some(Ok(slot))),
             Some(Message::Error(error)) => {
                 if error.is_fatal() {
-                    self.stop();
-                    self.status = Status::Failed;
+                    self.end(Status::Failed);
                 }
                 Ok(Some(Err(error)))
             }
             Some(Message::End) => {
-                self.stop();
-                self.status = Status::Done;
+                if self.status == Status::Running {
+                    self.end(Status::Done);
+                }
                 Ok(None)
             }
             None => {
-                self.stop();
-                self.status = Status::Failed;
+                self.end(Status::Failed);
                 Ok(Some(Err(SessionError::crashed())))
             }
         }
@@ -299,13 +304,32 @@ impl Session {
         self.current.as_ref().map(|slot| slot.results.view())
     }
 
-    /// Ends the session within a frame. What was not taken yet is dropped.
+    /// Ends the session within a frame, or a batch of them. Results that were ready can still be taken.
     pub fn stop(&mut self) {
+        let Some(results) = self.results.take() else { return };
+        self.halt();
+        self.status = Status::Stopped;
+        // Until the worker has ended; it may be waiting for room.
+        self.left.extend(results.iter());
+        self.join();
+    }
+
+    /// Ends the session and gives up what was ready.
+    fn end(&mut self, status: Status) {
+        self.halt();
+        self.status = status;
+        self.results = None;
+        self.left.clear();
+        self.join();
+    }
+
+    /// Tells all threads, also one that waits for a camera or a network.
+    fn halt(&self) {
         self.control.stop.store(true, Ordering::Relaxed);
-        if self.results.take().is_some() {
-            self.status = Status::Stopped;
-        }
         self.stoppers.iter().for_each(Stopper::stop);
+    }
+
+    fn join(&mut self) {
         for thread in self.threads.drain(..) {
             // A thread that panicked was told as a failed session.
             let _ = thread.join();
@@ -379,7 +403,7 @@ impl Iterator for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.stop();
+        self.end(self.status);
     }
 }
 

@@ -81,6 +81,11 @@ impl FfmpegSource {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) const fn planes(&self) -> &Planes {
+        &self.planes
+    }
+
     fn start(&mut self) -> Result<Option<Process>, MediaError> {
         let Wanted { start, end, stride } = self.wanted;
         // Commas are part of the expression, not the end of the filter.

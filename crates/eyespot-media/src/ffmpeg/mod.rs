@@ -12,5 +12,3 @@ pub use file::FfmpegSource;
 pub(crate) use playlist::is_playlist_of_a_file;
 pub use process::Stopper;
 pub use stream::{StreamOptions, StreamSource};
-#[cfg(test)]
-pub(crate) use {nut::Nut, tool::Tool};

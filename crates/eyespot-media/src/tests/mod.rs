@@ -2,6 +2,7 @@
 
 mod drawing;
 mod images;
+mod inputs;
 mod output;
 mod video;
 

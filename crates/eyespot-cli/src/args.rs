@@ -3,6 +3,7 @@
 // The comments are the help texts: back-ticks would be printed.
 #![allow(clippy::doc_markdown)]
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -78,9 +79,10 @@ pub(crate) struct Demo {
 
 #[derive(Debug, Args)]
 pub(crate) struct Predict {
-    /// Images, directories or videos.
+    /// Images, directories, videos, patterns ("photos/*.jpg"), addresses (https://.., rtsp://..) or cameras
+    /// (/dev/video0). What is no MP4 with H.264 goes through ffmpeg, where there is one.
     #[arg(required = true, value_name = "INPUT")]
-    pub(crate) input: Vec<PathBuf>,
+    pub(crate) input: Vec<OsString>,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
     /// Keep detections with at least this score, 0 to 1 [default: the model's].

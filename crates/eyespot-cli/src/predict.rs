@@ -1,11 +1,12 @@
 //! `predict INPUT..`.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use eyespot_core::{Losses, SourceId, TrackId};
 use eyespot_decode::{Merge, Overlap};
-use eyespot_media::{ImageOptions, SourceOptions, VideoOptions};
+use eyespot_media::{ImageOptions, Input, SourceOptions, VideoOptions};
 use eyespot_runtime::{LoadOptions, Loader, Model, Session, Settings, StageTimes, Tracking, WindowSettings};
 use eyespot_window::Tiles;
 
@@ -22,7 +23,12 @@ pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outco
     let settings = settings(predict)?;
     let images = ImageOptions { recursive: settings.recursive, ..ImageOptions::default() };
     let options = SourceOptions { images, video: settings.video, ..SourceOptions::default() };
-    let sources = eyespot_media::open_all(predict.input.clone(), &options);
+    // A name that is no Unicode can only be a path.
+    let inputs = predict.input.iter().map(|input| match input.to_str() {
+        Some(text) => Input::from(text),
+        None => Input::from(Path::new(input)),
+    });
+    let sources = eyespot_media::open_all(inputs.collect::<Vec<_>>(), &options);
     if sources.iter().all(Result::is_err) {
         let errors = sources.into_iter().filter_map(Result::err);
         let errors: Vec<String> = errors.map(|error| error.to_string()).collect();

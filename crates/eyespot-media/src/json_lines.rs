@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use eyespot_core::{
     Angle, Detection, ErrorType, Keypoint, Losses, MaskView, PredictionsRef, Record, Sink, TrackId,
 };
-use serde::ser::{Serialize, SerializeSeq, Serializer};
+use serde::ser::{Serialize, Serializer};
 
 use crate::MediaError;
 
@@ -59,6 +59,13 @@ impl<W: Write> JsonLines<W> {
     pub fn into_inner(mut self) -> Result<W, MediaError> {
         self.flush()?;
         Ok(self.writer)
+    }
+}
+
+impl JsonLines<Vec<u8>> {
+    /// The lines so far; the next ones are collected anew.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.writer)
     }
 }
 
@@ -196,37 +203,40 @@ struct Counts<'a> {
 
 impl Serialize for Counts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut counts = serializer.serialize_seq(None)?;
-        let [height, width] = self.size.map(u64::from);
-        // The run of ones that is being collected, and where the zeros before it start.
-        let (mut zeros, mut start, mut end) = (0, 0, 0);
-        for x in 0..self.mask.width() {
-            let column = u64::from(self.mask.x()) + u64::from(x);
-            for y in 0..self.mask.height() {
-                let row = u64::from(self.mask.y()) + u64::from(y);
-                if column >= width || row >= height || !self.mask.contains(column as u16, row as u16) {
-                    continue;
-                }
-                let at = column * height + row;
-                if at != end || start == end {
-                    if start < end {
-                        counts.serialize_element(&(start - zeros))?;
-                        counts.serialize_element(&(end - start))?;
-                        zeros = end;
-                    }
-                    start = at;
-                }
-                end = at + 1;
-            }
-        }
-        if start < end {
-            counts.serialize_element(&(start - zeros))?;
-            counts.serialize_element(&(end - start))?;
-            zeros = end;
-        }
-        if zeros < height * width {
-            counts.serialize_element(&(height * width - zeros))?;
-        }
-        counts.end()
+        serializer.collect_seq(run_lengths(&self.mask, self.size))
     }
+}
+
+/// The runs of a mask in a frame of `size` (height, width), column by column, zeros first.
+pub(crate) fn run_lengths(mask: &MaskView<'_>, size: [u16; 2]) -> Vec<u64> {
+    let mut counts = Vec::new();
+    let [height, width] = size.map(u64::from);
+    // The run of ones that is being collected, and where the zeros before it start.
+    let (mut zeros, mut start, mut end) = (0, 0, 0);
+    for x in 0..mask.width() {
+        let column = u64::from(mask.x()) + u64::from(x);
+        for y in 0..mask.height() {
+            let row = u64::from(mask.y()) + u64::from(y);
+            if column >= width || row >= height || !mask.contains(column as u16, row as u16) {
+                continue;
+            }
+            let at = column * height + row;
+            if at != end || start == end {
+                if start < end {
+                    counts.extend([start - zeros, end - start]);
+                    zeros = end;
+                }
+                start = at;
+            }
+            end = at + 1;
+        }
+    }
+    if start < end {
+        counts.extend([start - zeros, end - start]);
+        zeros = end;
+    }
+    if zeros < height * width {
+        counts.push(height * width - zeros);
+    }
+    counts
 }

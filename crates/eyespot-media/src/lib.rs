@@ -2,6 +2,7 @@
 
 mod annotate;
 mod canvas;
+mod coco;
 mod color;
 mod draw;
 mod error;
@@ -21,6 +22,8 @@ mod planes;
 mod save;
 mod sniff;
 mod source;
+mod tables;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -28,9 +31,11 @@ mod trails;
 mod video_options;
 mod video_source;
 mod video_writer;
+mod webhook;
 
 pub use annotate::{Annotator, ImageSink, VideoSink};
 pub use canvas::{Canvas, Rgb};
+pub use coco::CocoSink;
 pub use color::color_of;
 pub use draw::{ColorBy, DrawOptions, draw};
 pub use error::MediaError;
@@ -43,7 +48,10 @@ pub use memory_image::MemoryImage;
 pub use open::{open, open_all, read_frame};
 pub use save::save_image;
 pub use source::{MediaSource, SourceOptions, StreamStats};
+pub use tables::{CsvSink, MotSink};
+pub use terminal::TerminalView;
 pub use trails::Trails;
 pub use video_options::{VideoOptionError, VideoOptions};
 pub use video_source::VideoSource;
 pub use video_writer::VideoWriter;
+pub use webhook::{WebhookOptions, WebhookSink};

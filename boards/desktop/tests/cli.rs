@@ -257,6 +257,53 @@ fn a_full_disk_is_said_and_ends_the_run() {
     assert!(stderr(&output).contains("disk is full"), "{}", stderr(&output));
 }
 
+/// COCO results of the command line, scored by the command line.
+#[test]
+fn results_are_written_in_other_formats() {
+    let (Some(weights), Some(truth), Some(video)) =
+        (weights(), data("coco/instances.json"), data("videos/pedestrians_640x360.mp4"))
+    else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let (coco, csv, mot) = (dir.path().join("coco.json"), dir.path().join("a.csv"), dir.path().join("mot"));
+    let photos = truth.with_file_name("images");
+    let output = eyespot(&[
+        "predict",
+        text(&photos),
+        "--model",
+        &weights,
+        "--conf",
+        "0.25",
+        "--coco",
+        text(&coco),
+        "--csv",
+        text(&csv),
+    ]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let scored = eyespot(&["evaluate", "coco", "--gt", text(&truth), "--results", text(&coco), "--json"]);
+    assert_eq!(code(&scored), 0, "{}", stderr(&scored));
+    let scores: Value = serde_json::from_slice(&scored.stdout).unwrap();
+    assert!(scores["AP50"].as_f64().unwrap() > 0.35, "{scores}");
+    let results: Vec<Value> = serde_json::from_slice(&std::fs::read(&coco).unwrap()).unwrap();
+    assert_eq!(std::fs::read_to_string(&csv).unwrap().lines().count(), results.len() + 1);
+
+    let output = eyespot(&[
+        "predict",
+        text(&video),
+        "--model",
+        &weights,
+        "--tracking",
+        "--num-frames",
+        "20",
+        "--mot",
+        text(&mot),
+    ]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let rows = std::fs::read_to_string(mot.join("pedestrians_640x360.txt")).unwrap();
+    assert!(rows.lines().count() > 40 && rows.lines().all(|row| row.split(',').count() >= 9), "{rows}");
+}
+
 /// From the file of its authors to boxes: a detector in the engine of microcontrollers, with a byte per weight.
 #[test]
 fn a_model_is_converted_and_used() {

@@ -188,6 +188,21 @@ pub(crate) struct Output {
     /// Write one line of JSON per frame to this file, or to standard output with `-`.
     #[arg(long, value_name = "FILE|-")]
     pub(crate) json: Option<PathBuf>,
+    /// Write a table with a row per object to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Write detections as COCO results to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) coco: Option<PathBuf>,
+    /// Write tracks in MOT format to this folder, a file per input.
+    #[arg(long, value_name = "DIR", requires = "tracking")]
+    pub(crate) mot: Option<PathBuf>,
+    /// Send one line of JSON per frame to this address, in batches.
+    #[arg(long, value_name = "URL")]
+    pub(crate) webhook: Option<String>,
+    /// Show the frames in this terminal.
+    #[arg(long)]
+    pub(crate) show: bool,
     /// Save results as JSON only, no pictures.
     #[arg(long, requires = "save_dir")]
     pub(crate) no_visualize: bool,

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use eyespot_core::{AnyError, Boxed, ErrorType, Record, Sink, SourceId};
 use eyespot_media::{
-    Annotator, ColorBy, DrawOptions, ImageSink, JsonLines, MediaError, VideoSink, VideoWriter,
+    Annotator, CocoSink, ColorBy, CsvSink, DrawOptions, ImageSink, JsonLines, MediaError, MotSink,
+    TerminalView, VideoSink, VideoWriter, WebhookOptions, WebhookSink,
 };
 use eyespot_runtime::{Model, SourceInfo};
 
@@ -19,6 +20,7 @@ const RESULTS: &str = "predictions.jsonl";
 /// All sinks that the arguments ask for.
 pub(crate) struct Output {
     json: Vec<Box<dyn Sink<Error = AnyError>>>,
+    webhook: Option<WebhookSink>,
     pictures: Option<Pictures>,
     written: Vec<PathBuf>,
 }
@@ -43,7 +45,7 @@ impl Output {
         sources: &[SourceInfo],
         tracking: bool,
     ) -> Result<Self, MediaError> {
-        let mut output = Self { json: Vec::new(), pictures: None, written: Vec::new() };
+        let mut output = Self { json: Vec::new(), webhook: None, pictures: None, written: Vec::new() };
         let labels = model.labels();
         if let Some(dir) = &args.save_dir {
             std::fs::create_dir_all(dir).map_err(|source| MediaError::Write { path: dir.clone(), source })?;
@@ -67,7 +69,32 @@ impl Output {
             Some(path) => output.add_json(path, labels)?,
             None => {}
         }
+        if let Some(path) = &args.csv {
+            output.add(path, Boxed(CsvSink::create(path, labels)?));
+        }
+        if let Some(path) = &args.coco {
+            output.add(path, Boxed(CocoSink::create(path, coco_ids(labels))?));
+        }
+        if let Some(path) = &args.mot {
+            output.add(path, Boxed(MotSink::create(path)?));
+        }
+        if let Some(url) = &args.webhook {
+            output.webhook = Some(WebhookSink::new(url, labels, WebhookOptions::default())?);
+        }
+        if args.show {
+            output.json.push(Box::new(Boxed(TerminalView::new(annotator(args, model, tracking)))));
+        }
         Ok(output)
+    }
+
+    fn add(&mut self, path: &Path, sink: impl Sink<Error = AnyError> + 'static) {
+        self.json.push(Box::new(sink));
+        self.written.push(path.to_owned());
+    }
+
+    /// Lines that the webhook's server did not get.
+    pub(crate) fn unsent(&self) -> u64 {
+        self.webhook.as_ref().map_or(0, WebhookSink::lost)
     }
 
     fn add_json(&mut self, path: &Path, labels: &[String]) -> Result<(), MediaError> {
@@ -129,6 +156,18 @@ impl Pictures {
     }
 }
 
+/// COCO numbers its 80 classes up to 90, with gaps; other classes have none.
+fn coco_ids(labels: &[String]) -> &'static [u32] {
+    const IDS: [u32; 80] = [
+        1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 27, 28, 31,
+        32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57,
+        58, 59, 60, 61, 62, 63, 64, 65, 67, 70, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 84, 85, 86, 87,
+        88, 89, 90,
+    ];
+    let ends = (labels.first().map(String::as_str), labels.last().map(String::as_str));
+    if labels.len() == IDS.len() && ends == (Some("person"), Some("toothbrush")) { &IDS } else { &[] }
+}
+
 /// How results are drawn: by track with trails where there are tracks, by class otherwise.
 fn annotator(args: &args::Output, model: &Model, tracking: bool) -> Annotator {
     let options = DrawOptions {
@@ -153,6 +192,9 @@ impl Sink for Output {
         for json in &mut self.json {
             json.write(record)?;
         }
+        if let Some(webhook) = &mut self.webhook {
+            webhook.write(record).map_err(AnyError::new)?;
+        }
         match &mut self.pictures {
             Some(pictures) => pictures.write(record, &mut self.written).map_err(AnyError::new),
             None => Ok(()),
@@ -163,6 +205,6 @@ impl Sink for Output {
         for json in &mut self.json {
             json.flush()?;
         }
-        Ok(())
+        self.webhook.as_mut().map_or(Ok(()), |webhook| webhook.flush().map_err(AnyError::new))
     }
 }

@@ -188,6 +188,9 @@ fn summary(model: &Model, total: &Total, output: &Output, elapsed: Duration) {
             "lost: {detections} detections and {masks} masks and {keypoints} sets of keypoints for lack of room, {invalid} invalid"
         );
     }
+    if output.unsent() > 0 {
+        eprintln!("{} lines could not be sent to the webhook", output.unsent());
+    }
     if total.failed > 0 {
         eprintln!("{} frames or files failed and were skipped", total.failed);
     }

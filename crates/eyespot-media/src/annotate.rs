@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use eyespot_core::{ErrorType, Record, Sink};
+use eyespot_core::{ErrorType, Record, Sink, SourceId};
 
+use crate::fetch::path_of;
+use crate::image_file::has_image_extension;
+use crate::sniff::has_video_extension;
 use crate::{Canvas, DrawOptions, MediaError, Trails, VideoWriter, draw, save_image};
 
 /// Draws records: copies the frame and puts the predictions on it.
@@ -15,6 +18,8 @@ pub struct Annotator {
     skeleton: Vec<(u8, u8)>,
     options: DrawOptions,
     trails: Option<Trails>,
+    /// Whose trails they are.
+    source: Option<SourceId>,
     canvas: Canvas,
 }
 
@@ -47,6 +52,9 @@ impl Annotator {
             None => self.canvas = Canvas::new(record.info.width, record.info.height),
         }
         if let Some(trails) = &mut self.trails {
+            if self.source.replace(record.info.source) != Some(record.info.source) {
+                trails.clear();
+            }
             trails.update(record.predictions, &self.options);
             trails.draw(&mut self.canvas, &self.options);
         }
@@ -79,16 +87,24 @@ impl ImageSink {
     }
 
     fn output_name(&mut self, input: Option<&Path>, index: u64) -> String {
-        let stem = input.and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
-        let extension = input
-            .and_then(Path::extension)
-            .map(|extension| extension.to_string_lossy().to_ascii_lowercase())
-            .unwrap_or_default();
-        let name = match (stem, extension.as_str()) {
-            (Some(stem), "jpg" | "jpeg" | "png") => format!("{stem}.{extension}"),
-            (Some(stem), "mp4" | "m4v" | "mov") => format!("{stem}_{index:06}.jpg"),
-            (Some(stem), _) => format!("{stem}.jpg"),
-            (None, _) => format!("frame_{index:06}.jpg"),
+        let stem = input.map(|input| {
+            // Of an address only the path names the file; the rest of it may hold anything.
+            let text = input.to_string_lossy();
+            let path = if text.contains("://") { path_of(&text).to_owned() } else { text.into_owned() };
+            let path = Path::new(&path);
+            let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+            let stem = path.file_stem().map_or("frame".into(), |stem| stem.to_string_lossy().into_owned());
+            // Frames of videos, streams and cameras have their name in common.
+            let moving = has_video_extension(path) || (text_is_stream(input) && !has_image_extension(path));
+            (stem, extension, moving)
+        });
+        let name = match stem {
+            Some((stem, _, true)) => format!("{stem}_{index:06}.jpg"),
+            Some((stem, extension, false)) if matches!(extension.as_str(), "jpg" | "jpeg" | "png") => {
+                format!("{stem}.{extension}")
+            }
+            Some((stem, _, false)) => format!("{stem}.jpg"),
+            None => format!("frame_{index:06}.jpg"),
         };
         let Some(input) = input else { return name };
         let free =
@@ -101,6 +117,11 @@ impl ImageSink {
         self.taken.insert(chosen.clone(), input.to_path_buf());
         chosen
     }
+}
+
+/// Is it an address or a camera, which may give many frames?
+fn text_is_stream(input: &Path) -> bool {
+    input.starts_with("/dev") || input.to_string_lossy().contains("://")
 }
 
 impl ErrorType for ImageSink {

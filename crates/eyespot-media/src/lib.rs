@@ -16,6 +16,8 @@ mod input;
 mod json_lines;
 mod memory_image;
 mod mp4;
+#[cfg(feature = "mqtt")]
+mod mqtt;
 mod natural;
 mod open;
 mod planes;
@@ -45,6 +47,8 @@ pub use image_source::{ImageOptions, ImageSource};
 pub use input::Input;
 pub use json_lines::JsonLines;
 pub use memory_image::MemoryImage;
+#[cfg(feature = "mqtt")]
+pub use mqtt::{MqttOptions, MqttSink};
 pub use open::{open, open_all, read_frame};
 pub use save::save_image;
 pub use source::{MediaSource, SourceOptions, StreamStats};

@@ -4,6 +4,7 @@ mod drawing;
 mod images;
 mod inputs;
 mod output;
+mod sinks;
 mod video;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,179 @@
+//! Results to an MQTT broker.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use eyespot_core::{ErrorType, Record, Sink};
+use rumqttc::{Client, Connection, Event, Packet, QoS};
+
+use crate::{JsonLines, MediaError};
+
+/// How results are published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MqttOptions {
+    /// Name or address of the broker.
+    pub host: String,
+    /// 1883 by default.
+    pub port: u16,
+    /// `eyespot` by default.
+    pub topic: String,
+    /// Must differ from that of every other client of the broker.
+    pub client_id: String,
+    /// User and password.
+    pub login: Option<(String, String)>,
+    /// How many results wait while the broker does not answer; beyond that new ones are lost. 1000 by default.
+    pub queue: usize,
+    /// How long flushing waits for the broker. 10 s by default.
+    pub timeout: Duration,
+}
+
+impl MqttOptions {
+    /// A broker by its name, the defaults for all else.
+    #[must_use]
+    pub fn new(host: impl Into<String>) -> Self {
+        Self {
+            host: host.into(),
+            port: 1883,
+            topic: "eyespot".into(),
+            client_id: format!("eyespot-{}", std::process::id()),
+            login: None,
+            queue: 1000,
+            timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Publishes a message per frame, in the words of [`JsonLines`], at least once (QoS 1).
+///
+/// Writing never waits for the network. A lost connection is made anew, and what the broker has not acknowledged is
+/// sent again. What finds no room in the queue is lost and counted. Flushing waits for the acknowledgements.
+pub struct MqttSink {
+    lines: JsonLines<Vec<u8>>,
+    client: Client,
+    options: MqttOptions,
+    sent: u64,
+    lost: u64,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    acknowledged: AtomicU64,
+    stopped: AtomicBool,
+    /// Why there is no connection.
+    trouble: Mutex<Option<String>>,
+}
+
+impl core::fmt::Debug for MqttSink {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("MqttSink")
+            .field("options", &self.options)
+            .field("lost", &self.lost)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The largest message: a frame full of masks.
+const MAX_MESSAGE: usize = 64 << 20;
+
+impl MqttSink {
+    /// Connects in the background. `labels` are the class names; the index is the class.
+    ///
+    /// # Errors
+    /// [`MediaError::Http`] where no thread can be started.
+    pub fn new(options: MqttOptions, labels: &[impl AsRef<str>]) -> Result<Self, MediaError> {
+        let mut mqtt = rumqttc::MqttOptions::new(&options.client_id, &options.host, options.port);
+        mqtt.set_keep_alive(Duration::from_secs(15)).set_max_packet_size(MAX_MESSAGE, MAX_MESSAGE);
+        if let Some((user, password)) = &options.login {
+            mqtt.set_credentials(user, password);
+        }
+        let (client, connection) = Client::new(mqtt, options.queue.max(1));
+        let shared = Arc::new(Shared::default());
+        let listening = Arc::clone(&shared);
+        let thread =
+            thread::Builder::new().name("eyespot-mqtt".into()).spawn(move || listen(connection, &listening));
+        let thread = thread.map_err(|error| failed(&options, error.to_string()))?;
+        let lines = JsonLines::new(Vec::new(), labels);
+        Ok(Self { lines, client, options, sent: 0, lost: 0, shared, thread: Some(thread) })
+    }
+
+    /// Results that were lost so far because the queue was full.
+    #[must_use]
+    pub const fn lost(&self) -> u64 {
+        self.lost
+    }
+}
+
+fn failed(options: &MqttOptions, reason: String) -> MediaError {
+    MediaError::Http {
+        address: format!("mqtt://{}:{}/{}", options.host, options.port, options.topic),
+        reason,
+    }
+}
+
+impl ErrorType for MqttSink {
+    type Error = MediaError;
+}
+
+impl Sink for MqttSink {
+    fn write(&mut self, record: &Record<'_>) -> Result<(), MediaError> {
+        self.lines.write(record)?;
+        let mut message = self.lines.take();
+        message.pop();
+        match self.client.try_publish(&self.options.topic, QoS::AtLeastOnce, false, message) {
+            Ok(()) => self.sent += 1,
+            Err(_) => self.lost += 1,
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), MediaError> {
+        let deadline = Instant::now() + self.options.timeout;
+        loop {
+            let missing = self.sent.saturating_sub(self.shared.acknowledged.load(Ordering::Relaxed));
+            if missing == 0 {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                let trouble = self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let reason = trouble.unwrap_or_else(|| "the broker does not answer".into());
+                return Err(failed(
+                    &self.options,
+                    format!("{missing} messages are not acknowledged: {reason}"),
+                ));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for MqttSink {
+    fn drop(&mut self) {
+        // A broker that is not there is not told.
+        let _ = self.client.try_disconnect();
+        self.shared.stopped.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Keeps the connection up.
+fn listen(mut connection: Connection, shared: &Shared) {
+    while !shared.stopped.load(Ordering::Relaxed) {
+        match connection.recv_timeout(Duration::from_millis(200)) {
+            Ok(Ok(Event::Incoming(Packet::PubAck(_)))) => {
+                shared.acknowledged.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(Ok(_)) | Err(rumqttc::RecvTimeoutError::Timeout) => {}
+            Ok(Err(error)) => {
+                *shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+                thread::sleep(Duration::from_millis(500));
+            }
+            Err(rumqttc::RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}

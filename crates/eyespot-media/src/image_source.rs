@@ -65,7 +65,7 @@ pub struct ImageSource {
     pixels: PixelBuffer,
     /// Name of the whole, and of the last image.
     root: String,
-    name: String,
+    current: String,
 }
 
 impl ImageSource {
@@ -128,14 +128,14 @@ impl ImageSource {
             id: SourceId::default(),
             pixels: PixelBuffer::default(),
             root,
-            name: String::new(),
+            current: String::new(),
         }
     }
 
     /// Path, address or name of the last frame or error; empty before the first.
     #[must_use]
     pub fn current(&self) -> &str {
-        &self.name
+        &self.current
     }
 
     /// How many of the images so far could not be read.
@@ -156,8 +156,8 @@ impl FrameSource for ImageSource {
         };
         let index = self.next as u64;
         self.next += 1;
-        self.name.clear();
-        self.name.push_str(&item.name());
+        self.current.clear();
+        self.current.push_str(&item.name());
         let max_pixels = self.options.max_pixels;
         let read = match item {
             Item::File(path) => self.pixels.read(path, max_pixels),
@@ -170,13 +170,13 @@ impl FrameSource for ImageSource {
         let view = read.and_then(|()| match item {
             Item::Memory(image) => image.view(&mut self.pixels, max_pixels),
             Item::File(_) | Item::Url(_) => self.pixels.view().ok_or_else(|| MediaError::BrokenImage {
-                path: self.name.as_str().into(),
+                path: self.current.as_str().into(),
                 reason: "it has no pixels".into(),
             }),
         });
         let view = view.inspect_err(|_| self.failed += 1)?;
         let seconds = index as f64 / f64::from(self.options.fps.max(f32::MIN_POSITIVE));
-        let mut frame = Frame::new(view, index, (seconds * 1e6).round() as u64).named(&self.name);
+        let mut frame = Frame::new(view, index, (seconds * 1e6).round() as u64).named(&self.current);
         frame.info.source = self.id;
         Ok(Some(frame))
     }

@@ -32,7 +32,7 @@ pub enum Input {
     /// An image in memory.
     Image(MemoryImage),
     /// Several inputs, of any kind.
-    List(Vec<Input>),
+    List(Vec<Self>),
 }
 
 impl Input {
@@ -125,13 +125,13 @@ impl From<ndarray::ArrayView3<'_, u8>> for Input {
     }
 }
 
-impl<T: Into<Input>> From<Vec<T>> for Input {
+impl<T: Into<Self>> From<Vec<T>> for Input {
     fn from(list: Vec<T>) -> Self {
         Self::List(list.into_iter().map(Into::into).collect())
     }
 }
 
-impl<T: Into<Input>, const N: usize> From<[T; N]> for Input {
+impl<T: Into<Self>, const N: usize> From<[T; N]> for Input {
     fn from(list: [T; N]) -> Self {
         Self::List(list.into_iter().map(Into::into).collect())
     }

@@ -45,7 +45,7 @@ impl MqttOptions {
     }
 }
 
-/// Publishes a message per frame, in the words of [`JsonLines`], at least once (QoS 1).
+/// Publishes a message per frame, in the words of [`JsonLines`], at least once (quality of service 1).
 ///
 /// Writing never waits for the network. A lost connection is made anew, and what the broker has not acknowledged is
 /// sent again. What finds no room in the queue is lost and counted. Flushing waits for the acknowledgements.

@@ -1,4 +1,4 @@
-//! Results as text tables: CSV and the format of the MOTChallenge.
+//! Results as text tables: CSV and the format of the MOT Challenge.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -81,7 +81,7 @@ impl Sink for CsvSink {
     }
 }
 
-/// Writes the format of the MOTChallenge, one file per video or sequence:
+/// Writes the format of the MOT Challenge, one file per video or sequence:
 /// `frame,id,left,top,width,height,score,-1,-1,-1`.
 ///
 /// Frames count from 1. What no tracker has confirmed gets the id -1, as in files of detections. A file is called after

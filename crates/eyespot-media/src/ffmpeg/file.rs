@@ -12,7 +12,7 @@ use crate::planes::{Planes, encoding_of};
 use crate::video_options::Wanted;
 use crate::{MediaError, MediaSource, Stopper, VideoOptionError, VideoOptions};
 
-/// Frames from a video of any container and codec that an installed ffmpeg reads: AVI, MKV, WebM, HEVC, VP9 and so on.
+/// Frames from a video of any container and codec that an installed ffmpeg reads: AVI, MKV, `WebM`, HEVC, VP9 and so on.
 ///
 /// Numbers and times are those of [`VideoSource`](crate::VideoSource): in display order, from the file. The file is
 /// turned upright where it says so. All frames before the first wanted one are decoded by ffmpeg.
@@ -35,7 +35,7 @@ pub struct FfmpegSource {
 enum State {
     /// ffmpeg is started with the first frame: a list of a thousand videos needs one of them at a time.
     Waiting,
-    Running(Process),
+    Running(Box<Process>),
     Ended,
 }
 
@@ -152,7 +152,7 @@ impl FrameSource for FfmpegSource {
     fn next_frame(&mut self) -> Result<Option<Frame<'_>>, MediaError> {
         let mut process = match std::mem::replace(&mut self.state, State::Ended) {
             State::Waiting => match self.start()? {
-                Some(process) => process,
+                Some(process) => Box::new(process),
                 None => return Ok(None),
             },
             State::Running(process) => process,
@@ -160,8 +160,8 @@ impl FrameSource for FfmpegSource {
         };
         let time = match process.next(&mut self.planes) {
             Ok(Some(time)) => time,
-            Ok(None) => return self.end(process, None).map_or(Ok(None), Err),
-            Err(error) => return self.end(process, Some(error)).map_or(Ok(None), Err),
+            Ok(None) => return self.end(*process, None).map_or(Ok(None), Err),
+            Err(error) => return self.end(*process, Some(error)).map_or(Ok(None), Err),
         };
         self.state = State::Running(process);
         let number = self.wanted.start.saturating_add(self.given.saturating_mul(self.wanted.stride));

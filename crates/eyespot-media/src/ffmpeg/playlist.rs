@@ -1,6 +1,6 @@
 //! HLS playlists (RFC 8216).
 
-use crate::fetch::Client;
+use crate::fetch::{Client, Download};
 use crate::input::scheme_of;
 
 /// Does a playlist have an end? One that only names others is as the first of them.
@@ -12,7 +12,7 @@ pub(crate) fn is_playlist_of_a_file(client: &Client, url: &str, text: &str) -> b
     else {
         return false;
     };
-    client.get(&beside(url, first)).and_then(|download| download.into_text()).is_ok_and(|text| ends(&text))
+    client.get(&beside(url, first)).and_then(Download::into_text).is_ok_and(|text| ends(&text))
 }
 
 fn ends(text: &str) -> bool {

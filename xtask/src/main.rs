@@ -4,6 +4,7 @@ mod boards;
 mod check;
 mod cross;
 mod firmware;
+mod networks;
 mod run;
 mod size;
 
@@ -14,6 +15,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   firmware   build the firmware-able crates for thumbv7em-none-eabihf, without an allocator
   boards     build and lint the firmware boards, run those that QEMU has, and compare what they log
   size       RAM, flash and instructions of the pipeline on the boards; --check compares with MEMORY.md
+  networks   networks on the boards in QEMU: their outputs must be the computer's; --check compares with BENCHMARKS.md
   cross      build the Linux boards for aarch64 and run them under qemu-user";
 
 fn main() -> ExitCode {
@@ -23,6 +25,8 @@ fn main() -> ExitCode {
         ["check"] => check::run(),
         ["firmware"] => firmware::run(),
         ["boards"] => boards::run(),
+        ["networks"] => networks::print(),
+        ["networks", "--check"] => networks::check(),
         ["size"] => size::print(),
         ["size", "--check"] => size::check(),
         ["cross"] => cross::run(),

@@ -12,11 +12,10 @@ use crate::firmware::TARGET;
 use crate::run::{Result, root, run as command};
 
 const PACKAGE: &str = "fixed-memory";
-const START: &str = "<!-- made by `cargo xtask size` -->\n";
 const END: &str = "<!-- end -->";
 
 /// Compilers differ a little: figures may differ by one part in so many.
-const TOLERANCE: u64 = 10;
+const TOLERANCE: f64 = 10.0;
 
 pub(crate) fn print() -> Result {
     print!("{}", tables()?);
@@ -25,26 +24,31 @@ pub(crate) fn print() -> Result {
 
 /// Fails where MEMORY.md says something else than the compiler and the emulator.
 pub(crate) fn check() -> Result {
-    let path = root().join("MEMORY.md");
+    compare("MEMORY.md", "size", &tables()?)
+}
+
+/// Fails where a document says something else than what a command of this program has found.
+pub(crate) fn compare(document: &str, command: &str, found: &str) -> Result {
+    let path = root().join(document);
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let start = format!("<!-- made by `cargo xtask {command}` -->\n");
     let said = text
-        .split_once(START)
+        .split_once(&start)
         .and_then(|(_, rest)| rest.split_once(END))
         .map(|(tables, _)| tables)
-        .ok_or("MEMORY.md has no tables made by `cargo xtask size`")?;
-    let found = tables()?;
+        .ok_or_else(|| format!("{document} has no tables made by `cargo xtask {command}`"))?;
     if alike(said.trim(), found.trim()) {
         Ok(())
     } else {
-        Err(format!("MEMORY.md is out of date. It must say:\n{found}"))
+        Err(format!("{document} is out of date. It must say:\n{found}"))
     }
 }
 
 /// The same words, and numbers that are the same within the tolerance.
 fn alike(a: &str, b: &str) -> bool {
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    let close = |a: &String, b: &String| match (a.parse::<u64>(), b.parse::<u64>()) {
-        (Ok(a), Ok(b)) => a.abs_diff(b) * TOLERANCE <= a.max(b),
+    let close = |a: &String, b: &String| match (a.parse::<f64>(), b.parse::<f64>()) {
+        (Ok(a), Ok(b)) => (a - b).abs() * TOLERANCE <= a.max(b),
         _ => a == b,
     };
     let (a, b) = (words(a), words(b));

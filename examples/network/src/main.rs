@@ -1,0 +1,11 @@
+//! On a board the firmware, on a computer a word about where to run it.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+#[cfg(target_os = "none")]
+mod firmware;
+
+#[cfg(not(target_os = "none"))]
+fn main() -> std::process::ExitCode {
+    eprintln!("this is firmware for the emulated boards: `cargo xtask networks` builds and runs it");
+    std::process::ExitCode::FAILURE
+}

@@ -303,12 +303,17 @@ fn other_containers_give_the_same_frames_numbers_and_times() {
             assert_eq!(frames.len(), expected.len(), "{name} {video:?}");
             for (frame, expected) in frames.iter().zip(&expected) {
                 assert_eq!((frame.0, &frame.2), (expected.0, &expected.2), "{name} {video:?}");
-                assert!(frame.1.abs_diff(expected.1) <= 1000, "{name} {frame:?} {expected:?}");
+                // AVI stores no times, so that those of reordered frames are a guess.
+                assert!(
+                    name == "-a.avi" || frame.1.abs_diff(expected.1) <= 1000,
+                    "{name} {frame:?} {expected:?}"
+                );
             }
         }
     }
     for (name, arguments) in [
         ("vp9.webm", &["-c:v", "libvpx-vp9"][..]),
+        ("mpeg4.avi", &["-c:v", "mpeg4"]),
         ("hevc.mp4", &["-c:v", "libx265", "-x265-params", "log-level=none", "-pix_fmt", "yuv420p10le"]),
     ] {
         let mut all = vec!["testsrc2=size=101x67:rate=10:duration=0.5"];

@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use eyespot_convert::{ColorOrder, Converted, Graph, ImageFit, ImageInput, Task, sample};
-use eyespot_core::{ImageView, PixelFormat};
+use eyespot_core::{
+    Frame, ImageView, PixelFormat, PredictOptions, Predictions, PredictionsStorage as _, Predictor as _,
+};
 use eyespot_launch::{Board, PROFILE, Runner, Toolchain, execute};
-use eyespot_nn::{Model, Network};
+use eyespot_nn::{Model, Network, NnPredictor, NnStorage};
 use object::{Object as _, ObjectSymbol as _, SymbolKind};
 
 use crate::run::{Result, root, run as command};
@@ -70,6 +72,7 @@ fn tables() -> Result<Option<String>> {
         let _ = writeln!(code, "| {name} | {engine} | {all} |");
         firmwares.push((machine, target, firmware));
     }
+    let photo = photo(&data, models.last().map(|(model, _)| &*model.bytes).unwrap_or_default(), &firmwares)?;
     for (Converted { bytes, report }, images) in models {
         let name = &report.name;
         eprintln!("network {name}");
@@ -77,7 +80,7 @@ fn tables() -> Result<Option<String>> {
         let _ = write!(text, "| {name} | {} | {} | {} |", report.flash, report.arena, report.macs);
         let mut stack = 0;
         for (machine, target, firmware) in &firmwares {
-            let run = Run::of(machine, target, firmware, &bytes, images)?;
+            let run = Run::of(machine, target, firmware, &bytes, images, None)?;
             if run.outputs != expected {
                 return Err(format!("{name}: {machine} gives {} and this computer {expected}", run.outputs));
             }
@@ -87,7 +90,7 @@ fn tables() -> Result<Option<String>> {
         }
         let _ = writeln!(text, " {stack} |");
     }
-    Ok(Some(text + &code))
+    Ok(Some(text + &code + &photo))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -129,6 +132,41 @@ fn fastestdet(data: &Path) -> Result<Converted> {
         .quantized(samples)
         .and_then(|graph| graph.build())
         .map_err(|error| wrong(&error))
+}
+
+/// What FastestDet finds in a photo; the outputs of the boards must be those of this computer.
+fn photo(data: &Path, bytes: &[u8], firmwares: &[(&str, &str, PathBuf)]) -> Result<String> {
+    let wrong = |error: &dyn std::fmt::Display| format!("dog.jpg: {error}");
+    let photo = image::open(data.join("images/dog.jpg")).map_err(|error| wrong(&error))?.into_rgb8();
+    let (width, height) = (photo.width() as u16, photo.height() as u16);
+    let view = ImageView::packed(&photo, width, height, PixelFormat::Rgb8).map_err(|error| wrong(&error))?;
+    let model = Model::load(bytes).map_err(|error| wrong(&error))?;
+    let (Some(port), Some(image)) = (model.input(0), model.info().image) else { return Ok(String::new()) };
+    let values = sample(&view, &image, [SIDE, SIDE]).map_err(|error| wrong(&error))?;
+    let quantise = |value: f32| (value / port.scale).round() as i32 + i32::from(port.zero_point);
+    let input: Vec<u8> = values.into_iter().map(|value| quantise(value).clamp(-128, 127) as u8).collect();
+
+    let classes = String::from_utf8_lossy(&read(&data.join("models/coco_classes.txt"))?).into_owned();
+    let labels: Vec<&str> = classes.lines().collect();
+    let network = Network::new(model, vec![0u64; model.arena_words()]).map_err(|error| wrong(&error))?;
+    let storage = Box::new(NnStorage::<SIDE, 1024>::new());
+    let mut predictor = NnPredictor::new(network, storage, &labels).map_err(|error| wrong(&error))?;
+    let mut results = Predictions::<32>::new();
+    let options = PredictOptions::new().with_conf(0.6).map_err(|error| wrong(&error))?;
+    predictor.predict(&Frame::still(view), &options, results.view_mut()).map_err(|error| wrong(&error))?;
+    let expected = format!("{:08x}", network::checksum(predictor.network(), 0));
+    for (machine, target, firmware) in firmwares {
+        let run = Run::of(machine, target, firmware, bytes, 1, Some(&input))?;
+        if run.outputs != expected {
+            return Err(wrong(&format!("{machine} gives {} and this computer {expected}", run.outputs)));
+        }
+    }
+    let mut text = String::from("\n| found in `dog.jpg` | score |\n|---|---:|\n");
+    for found in results.view().detections() {
+        let label = labels.get(found.class.index()).copied().unwrap_or_default();
+        let _ = writeln!(text, "| {label} | {:.2} |", found.score);
+    }
+    Ok(text)
 }
 
 /// The checksum of the outputs by the plain kernels of this computer.
@@ -184,7 +222,14 @@ struct Run {
 }
 
 impl Run {
-    fn of(machine: &str, target: &str, firmware: &Path, model: &[u8], images: u32) -> Result<Self> {
+    fn of(
+        machine: &str,
+        target: &str,
+        firmware: &Path,
+        model: &[u8],
+        images: u32,
+        input: Option<&[u8]>,
+    ) -> Result<Self> {
         // The emulator starts in this program's folder, so that the name stays short: a board has little room for it.
         let folder = firmware.parent().unwrap_or(Path::new("."));
         let io = |error: std::io::Error| format!("{}: {error}", folder.display());
@@ -196,10 +241,17 @@ impl Run {
             runner: Runner::Qemu { machine: machine.to_owned() },
         };
         let mut lines = Vec::new();
-        let arguments = ["model.eye".to_owned(), images.to_string()];
+        let mut arguments = vec!["model.eye".to_owned(), images.to_string()];
+        if let Some(input) = input {
+            std::fs::write("input", input).map_err(io)?;
+            arguments.push("input".to_owned());
+        }
         let code = execute(&board, firmware, &arguments, |line| lines.push(line.text.clone()))
             .map_err(|error| error.to_string())?;
         std::fs::remove_file("model.eye").map_err(io)?;
+        if input.is_some() {
+            std::fs::remove_file("input").map_err(io)?;
+        }
         let after = |start: &str| lines.iter().find_map(|line| line.strip_prefix(start));
         let numbers = after("instructions, arena, stack: ")
             .map(|numbers| numbers.split(' ').filter_map(|number| number.parse().ok()).collect::<Vec<u64>>());

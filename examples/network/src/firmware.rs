@@ -1,4 +1,5 @@
-//! The firmware: it reads a model from a file of the computer, runs it, and logs what that took.
+//! The firmware: it reads a model from a file of the computer, runs it, and logs what that took. Its arguments are the
+//! file, the number of images, and instead of made-up images a file with the values of the input.
 
 use core::ffi::CStr;
 
@@ -42,7 +43,22 @@ fn main() -> ! {
         exit(1)
     };
     let mut instructions = 0;
-    let sum = network::outputs(&mut network, images, |network| instructions += infer(network, &clock));
+    // The input of the network is where the file is read to.
+    let input = argument(2, |path| {
+        let values = network.input_mut(0).i8()?;
+        read(path, bytemuck::cast_slice_mut(values)).map(|_| ())
+    });
+    let sum = match input {
+        Some(Some(())) => {
+            instructions = infer(&mut network, &clock);
+            network::checksum(&network, 0)
+        }
+        Some(None) => {
+            defmt::error!("the third argument must be a file that can be read, no longer than the input");
+            exit(1)
+        }
+        None => network::outputs(&mut network, images, |network| instructions += infer(network, &clock)),
+    };
     let (used, _) = stack();
     defmt::info!("outputs: {=u32:08x}", sum);
     let mean = instructions / u64::from(images.max(1));

@@ -331,6 +331,12 @@ fn a_model_is_converted_and_used() {
     classes.sort_unstable();
     classes.dedup();
     assert_eq!(classes, ["bicycle", "car", "dog"]);
+    // Its input size is planned: another one is refused, not ignored.
+    let sized = eyespot(&["predict", text(&dog), "--model", text(&eye), "--img-size", "320"]);
+    assert_eq!(code(&sized), 1);
+    assert!(stderr(&sized).contains("352 x 352"), "{}", stderr(&sized));
+    let means = eyespot(&["convert", text(&model), "--mean", "1,2", "-o", text(&eye)]);
+    assert!(code(&means) == 1 && stderr(&means).contains("--mean"), "{}", stderr(&means));
     // A model that was cut short says so.
     std::fs::write(&eye, &std::fs::read(&eye).unwrap()[..5000]).unwrap();
     let broken = eyespot(&["predict", text(&dog), "--model", text(&eye)]);

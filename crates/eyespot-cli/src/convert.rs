@@ -22,7 +22,7 @@ pub(crate) fn run(args: &Convert, quiet: bool) -> Result<Outcome, Failure> {
     } else {
         Graph::from_tflite(&bytes).map_err(|error| of_model(&error))?
     };
-    let image = image(args, &graph);
+    let image = image(args, &graph)?;
     let task = match args.task {
         args::Task::Raw => Task::Raw,
         args::Task::Classify => Task::Classify,
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Convert, quiet: bool) -> Result<Outcome, Failure> {
 }
 
 /// How an image becomes the input: from the arguments, and for quantised models so that levels stay what they are.
-fn image(args: &Convert, graph: &Graph) -> ImageInput {
+fn image(args: &Convert, graph: &Graph) -> Result<ImageInput, Failure> {
     let order = match args.color {
         args::Color::Gray => ColorOrder::Gray,
         args::Color::Rgb => ColorOrder::Rgb,
@@ -56,17 +56,19 @@ fn image(args: &Convert, graph: &Graph) -> ImageInput {
         args::Fit::Center => ImageFit::Center,
     };
     let mut image = graph.image_of_levels(order, fit);
-    if let [mean] = args.mean[..] {
-        image.mean = [mean; 3];
-    } else if let [r, g, b] = args.mean[..] {
-        image.mean = [r, g, b];
+    image.mean = per_channel("--mean", &args.mean, image.mean)?;
+    image.std = per_channel("--std", &args.std, image.std)?;
+    Ok(image)
+}
+
+/// A number for each channel, from one for all or from three.
+fn per_channel(flag: &str, given: &[f32], default: [f32; 3]) -> Result<[f32; 3], Failure> {
+    match *given {
+        [] => Ok(default),
+        [all] => Ok([all; 3]),
+        [first, second, third] => Ok([first, second, third]),
+        _ => Err(format!("{flag} takes one number or three, but was given {}", given.len()).into()),
     }
-    if let [std] = args.std[..] {
-        image.std = [std; 3];
-    } else if let [r, g, b] = args.std[..] {
-        image.std = [r, g, b];
-    }
-    image
 }
 
 /// The photos of a folder as inputs. A broken one is said and left out.

@@ -19,7 +19,7 @@ const RESULTS: &str = "predictions.jsonl";
 
 /// All sinks that the arguments ask for.
 pub(crate) struct Output {
-    json: Vec<Box<dyn Sink<Error = AnyError>>>,
+    files: Vec<Box<dyn Sink<Error = AnyError>>>,
     webhook: Option<WebhookSink>,
     pictures: Option<Pictures>,
     written: Vec<PathBuf>,
@@ -45,7 +45,7 @@ impl Output {
         sources: &[SourceInfo],
         tracking: bool,
     ) -> Result<Self, MediaError> {
-        let mut output = Self { json: Vec::new(), webhook: None, pictures: None, written: Vec::new() };
+        let mut output = Self { files: Vec::new(), webhook: None, pictures: None, written: Vec::new() };
         let labels = model.labels();
         if let Some(dir) = &args.save_dir {
             std::fs::create_dir_all(dir).map_err(|source| MediaError::Write { path: dir.clone(), source })?;
@@ -64,7 +64,7 @@ impl Output {
         }
         match &args.json {
             Some(path) if path.as_os_str() == "-" => {
-                output.json.push(Box::new(Boxed(JsonLines::new(std::io::stdout(), labels))));
+                output.files.push(Box::new(Boxed(JsonLines::new(std::io::stdout(), labels))));
             }
             Some(path) => output.add_json(path, labels)?,
             None => {}
@@ -82,13 +82,13 @@ impl Output {
             output.webhook = Some(WebhookSink::new(url, labels, WebhookOptions::default())?);
         }
         if args.show {
-            output.json.push(Box::new(Boxed(TerminalView::new(annotator(args, model, tracking)))));
+            output.files.push(Box::new(Boxed(TerminalView::new(annotator(args, model, tracking)))));
         }
         Ok(output)
     }
 
     fn add(&mut self, path: &Path, sink: impl Sink<Error = AnyError> + 'static) {
-        self.json.push(Box::new(sink));
+        self.files.push(Box::new(sink));
         self.written.push(path.to_owned());
     }
 
@@ -98,9 +98,7 @@ impl Output {
     }
 
     fn add_json(&mut self, path: &Path, labels: &[String]) -> Result<(), MediaError> {
-        let json = JsonLines::create(path, labels)?;
-        self.json.push(Box::new(Boxed(json)));
-        self.written.push(path.to_owned());
+        self.add(path, Boxed(JsonLines::create(path, labels)?));
         Ok(())
     }
 
@@ -189,8 +187,8 @@ impl ErrorType for Output {
 impl Sink for Output {
     fn write(&mut self, record: &Record<'_>) -> Result<(), AnyError> {
         // The numbers first: a picture that can't be written must not cost them.
-        for json in &mut self.json {
-            json.write(record)?;
+        for file in &mut self.files {
+            file.write(record)?;
         }
         if let Some(webhook) = &mut self.webhook {
             webhook.write(record).map_err(AnyError::new)?;
@@ -202,8 +200,8 @@ impl Sink for Output {
     }
 
     fn flush(&mut self) -> Result<(), AnyError> {
-        for json in &mut self.json {
-            json.flush()?;
+        for file in &mut self.files {
+            file.flush()?;
         }
         self.webhook.as_mut().map_or(Ok(()), |webhook| webhook.flush().map_err(AnyError::new))
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use eyespot_core::{Losses, SourceId, TrackId};
 use eyespot_decode::{Merge, Overlap};
-use eyespot_media::{ImageOptions, Input, SourceOptions, VideoOptions};
+use eyespot_media::{Input, VideoOptions};
 use eyespot_runtime::{LoadOptions, Loader, Model, Session, Settings, StageTimes, Tracking, WindowSettings};
 use eyespot_window::Tiles;
 
@@ -21,14 +21,12 @@ const SHOWN_FAILURES: u64 = 10;
 pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outcome, Failure> {
     // Whatever is wrong with the arguments is said before weights are fetched or anything is written.
     let settings = settings(predict)?;
-    let images = ImageOptions { recursive: settings.recursive, ..ImageOptions::default() };
-    let options = SourceOptions { images, video: settings.video, ..SourceOptions::default() };
     // A name that is no Unicode can only be a path.
     let inputs = predict.input.iter().map(|input| match input.to_str() {
         Some(text) => Input::from(text),
         None => Input::from(Path::new(input)),
     });
-    let sources = eyespot_media::open_all(inputs.collect::<Vec<_>>(), &options);
+    let sources = eyespot_media::open_all(inputs.collect::<Vec<_>>(), &settings.source_options());
     if sources.iter().all(Result::is_err) {
         let errors = sources.into_iter().filter_map(Result::err);
         let errors: Vec<String> = errors.map(|error| error.to_string()).collect();

@@ -68,6 +68,13 @@ pub enum NnError {
         /// Columns of the storage.
         available: usize,
     },
+    /// Another input size was asked for: that of a planned model is fixed.
+    InputSize {
+        /// The size that was asked for.
+        asked: InputSize,
+        /// The size that the model has.
+        size: InputSize,
+    },
     /// The image could not be resized.
     Resize(ResizeError),
 }
@@ -90,6 +97,12 @@ impl fmt::Display for NnError {
                     "the model's input has {needed} columns but the storage {available}: use a larger one"
                 )
             }
+            Self::InputSize { asked, size } => write!(
+                f,
+                "the model's input is {} x {} pixels and can't be {} x {}: leave the size out, or convert the model \
+                 again with that size",
+                size.width, size.height, asked.width, asked.height
+            ),
             Self::Resize(error) => error.fmt(f),
         }
     }
@@ -101,6 +114,7 @@ impl eyespot_core::Error for NnError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Columns { .. } => ErrorKind::Capacity,
+            Self::InputSize { .. } => ErrorKind::Unsupported,
             Self::Resize(error) => error.kind(),
             _ => ErrorKind::InvalidInput,
         }
@@ -267,6 +281,10 @@ where
         options: &PredictOptions<'_>,
         mut out: PredictionsMut<'_>,
     ) -> Result<(), NnError> {
+        let asked = options.img_size_or(self.size);
+        if asked != self.size {
+            return Err(NnError::InputSize { asked, size: self.size });
+        }
         let NnStorage { scratch, candidates } = self.storage.borrow_mut();
         let letterbox = Letterbox::of(&frame.image, self.size, self.fit)?;
         match (&self.format, self.network.input_mut(0)) {

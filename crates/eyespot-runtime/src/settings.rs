@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use eyespot_core::{InputSize, PredictOptions};
 use eyespot_decode::{Merge, Overlap};
-use eyespot_media::VideoOptions;
+use eyespot_media::{ImageOptions, SourceOptions, VideoOptions};
 use eyespot_window::Tiles;
 
 use crate::{RuntimeError, Tracking};
@@ -33,6 +33,18 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// How inputs are to be opened.
+    #[must_use]
+    pub fn source_options(&self) -> SourceOptions {
+        let images = ImageOptions { recursive: self.recursive, ..ImageOptions::default() };
+        SourceOptions { images, video: self.video, ..SourceOptions::default() }
+    }
+
+    /// How many frames the model gets at once.
+    pub(crate) fn batch(&self) -> usize {
+        self.batch_size.map_or(1, NonZeroUsize::get)
+    }
+
     /// The options of each prediction, without the classes.
     pub(crate) fn options(&self) -> Result<PredictOptions<'static>, RuntimeError> {
         let mut options = PredictOptions::new();

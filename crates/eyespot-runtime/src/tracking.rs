@@ -116,6 +116,11 @@ impl Tracking {
         config
     }
 
+    /// Are the settings in their ranges for a source of so many frames per second?
+    pub(crate) fn validate(&self, fps: Option<f64>) -> Result<(), RuntimeError> {
+        self.config(fps).validate().map_err(|error| Self::wrong(error.option, error))
+    }
+
     /// Builds the tracker for a source of so many frames per second. The embedder counts if the settings ask for one.
     pub(crate) fn build(
         &self,

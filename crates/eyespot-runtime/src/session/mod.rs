@@ -4,8 +4,7 @@ mod predict;
 mod reader;
 mod worker;
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +15,7 @@ use eyespot_core::{
     AnyError, ErrorKind, FrameBuf, FrameInfo, PipelineError, PredictionsBuf, PredictionsRef,
     PredictionsStorage as _, Record, Sink, SourceId,
 };
-use eyespot_media::{ImageOptions, Input, MediaError, MediaSource, MemoryImage, SourceOptions, Stopper};
+use eyespot_media::{Input, MediaError, MediaSource, MemoryImage, Stopper};
 
 use crate::error::StageError;
 use crate::{Model, Prediction, RuntimeError, SessionError, Settings, StageTimes};
@@ -156,9 +155,7 @@ impl Session {
     /// [`RuntimeError`] where no input can be opened or a setting is wrong. Of several inputs, one that can't be opened
     /// gives its error in its turn.
     pub fn open(model: &Model, input: impl Into<Input>, settings: &Settings) -> Result<Self, RuntimeError> {
-        let images = ImageOptions { recursive: settings.recursive, ..ImageOptions::default() };
-        let options = SourceOptions { images, video: settings.video, ..SourceOptions::default() };
-        Self::new(model, eyespot_media::open_all(input, &options), settings)
+        Self::new(model, eyespot_media::open_all(input, &settings.source_options()), settings)
     }
 
     /// Starts a run over sources, some of which may have failed to open.
@@ -190,8 +187,7 @@ impl Session {
         }
         let control = Arc::new(Control::default());
         let worker = worker::Worker::new(model, infos.clone(), settings, Arc::clone(&control))?;
-        let batch = settings.batch_size.map_or(1, std::num::NonZeroUsize::get);
-        let (to_worker, jobs) = sync_channel(batch.saturating_add(AHEAD));
+        let (to_worker, jobs) = sync_channel(settings.batch().saturating_add(AHEAD));
         let (to_caller, results) = sync_channel(AHEAD);
         let (spare, spares) = channel();
         let reading = Arc::clone(&control);

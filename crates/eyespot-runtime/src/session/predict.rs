@@ -38,7 +38,7 @@ impl Stage {
             // A plan for the smallest frame shows whether size and overlap fit together at all.
             window.tiles.plan(InputSize::square(1), model.input_size())?;
         }
-        let batch = settings.batch_size.map_or(1, std::num::NonZeroUsize::get);
+        let batch = settings.batch();
         let model = Arc::clone(&model.shared);
         Ok(Self { model, options, classes, window: settings.sliding_window, resize, batch })
     }

@@ -42,25 +42,28 @@ impl Worker {
         control: Arc<Control>,
     ) -> Result<Self, RuntimeError> {
         let stage = Stage::new(model, settings)?;
-        let mut embedder = model.embedder.clone();
+        let (mut embedder, mut tracker) = (model.embedder.clone(), None);
         if let Some(tracking) = &settings.tracking {
             if tracking.with_reid && embedder.is_none() {
                 let (loader, options) = (Loader::from_env()?, LoadOptions::default());
                 let loaded = loader.load_embedder(&tracking.reid_model, &options, &mut NoProgress)?;
                 embedder = Some(SharedEmbedder::new(loaded));
             }
-            // Wrong settings are said now, not at the first frame.
+            // Wrong settings are said now, not at the first frame of a source.
             for source in &sources {
-                tracking.build(source.fps, embedder.clone())?;
+                tracking.validate(source.fps)?;
+            }
+            if let Some(first) = sources.first() {
+                tracker = Some((first.id, tracking.build(first.fps, embedder.clone())?));
             }
         }
         let outputs = model.shared.outputs;
         let mask_bytes = if outputs.masks { MASK_BYTES } else { 0 };
         let keypoints = DETECTIONS * usize::from(outputs.keypoints);
-        let batch = settings.batch_size.map_or(1, std::num::NonZeroUsize::get);
-        let results = (0..batch).map(|_| PredictionsBuf::new(DETECTIONS, mask_bytes, keypoints)).collect();
+        let results =
+            (0..settings.batch()).map(|_| PredictionsBuf::new(DETECTIONS, mask_bytes, keypoints)).collect();
         let tracking = settings.tracking.clone();
-        Ok(Self { stage, tracking, embedder, tracker: None, sources, results, control })
+        Ok(Self { stage, tracking, embedder, tracker, sources, results, control })
     }
 
     pub(super) fn run(mut self, jobs: &Receiver<Job>, to: &SyncSender<Message>) {

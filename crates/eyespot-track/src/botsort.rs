@@ -13,6 +13,7 @@ use crate::assign::NONE;
 use crate::associate::{Looks, Stage, Who};
 use crate::candidate::{Candidate, Extent, Level};
 use crate::config::{BotSortConfig, BoxFilter, ClassPolicy, ConfigError, within};
+use crate::lifecycle::Boxes;
 use crate::shape::{Noise, Shape};
 use crate::storage::{Memory, TrackLosses, TrackStorage};
 use crate::track::{Phase, Track, TrackInfo, Votes};
@@ -209,9 +210,16 @@ fn track(
     let same_class = config.class_policy != ClassPolicy::Vote;
     let noise = Noise { position: config.std_weight_position, velocity: config.std_weight_velocity };
     let first_frame = memory.head.frames == 1;
+    let boxes = if config.match_last_seen { Boxes::LastSeen } else { Boxes::Foreseen };
+    if boxes == Boxes::LastSeen {
+        memory.outline(boxes, margin);
+    }
     memory.predict(dt, noise);
     memory.follow_camera(motion, config.original_oddities);
-    memory.outline(margin);
+    memory.drop_diverged();
+    if boxes == Boxes::Foreseen {
+        memory.outline(boxes, margin);
+    }
 
     let looks = (config.with_reid && memory.appearance.dim > 0)
         .then_some(Looks { min_iou: 1.0 - config.proximity_thresh, limit: config.appearance_thresh });
@@ -262,7 +270,7 @@ fn track(
     }
     memory.compact();
     memory.start_tracks(config, first_frame, detections, noise);
-    memory.mark_duplicates(config.duplicate_iou, margin, config.class_policy == ClassPolicy::Isolated);
+    memory.mark_duplicates(config.duplicate_iou, boxes, margin, config.class_policy == ClassPolicy::Isolated);
     memory.compact();
 
     for track in memory.live() {

@@ -23,6 +23,9 @@ pub struct ByteTrackConfig {
     pub track_buffer: u32,
     /// Multiply the IoU by the score of the detection; the original does so except on MOT20.
     pub fuse_score: bool,
+    /// Compare detections with the box where a track was last seen, not with where the filter foresees it, as the
+    /// implementation in C++ does. `false` is the original.
+    pub match_last_seen: bool,
     /// Tracks whose box has at most this area in square pixels are not reported.
     pub min_box_area: f32,
     /// Frames per second of the source. Scales `track_buffer`.
@@ -41,6 +44,7 @@ impl Default for ByteTrackConfig {
             match_thresh: 0.9,
             track_buffer: 30,
             fuse_score: true,
+            match_last_seen: false,
             min_box_area: 0.0,
             fps: 30.0,
             clock: Clock::Index,
@@ -71,6 +75,7 @@ impl From<ByteTrackConfig> for BotSortConfig {
             match_thresh: config.match_thresh,
             track_buffer: config.track_buffer,
             fuse_score: config.fuse_score,
+            match_last_seen: config.match_last_seen,
             min_box_area: config.min_box_area,
             fps: config.fps,
             clock: config.clock,

@@ -87,6 +87,9 @@ pub struct BotSortConfig {
     pub new_track_iou: f32,
     /// What the filter knows about a box besides its centre.
     pub box_filter: BoxFilter,
+    /// Compare detections with the box where a track was last seen, not with where the filter foresees it. The camera's
+    /// motion does not move such a box. ByteTrack-cpp does so; `false` is better wherever objects move.
+    pub match_last_seen: bool,
     /// Standard deviation of a box coordinate, as a part of the box's width or height: of a measurement, and of the
     /// change from frame to frame that the motion model does not explain.
     pub std_weight_position: f32,
@@ -136,6 +139,7 @@ impl BotSortConfig {
             second_match_lost: 0,
             new_track_iou: 1.0,
             box_filter: BoxFilter::Sides,
+            match_last_seen: false,
             std_weight_position: 1.0 / 20.0,
             std_weight_velocity: 1.0 / 160.0,
             duplicate_iou: 0.85,

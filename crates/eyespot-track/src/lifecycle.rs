@@ -7,6 +7,22 @@ use crate::candidate::{Extent, MAX_COORDINATE, place, sortable};
 use crate::storage::Memory;
 use crate::track::{Phase, Track};
 
+/// Which boxes of the tracks are compared with those of the detections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Boxes {
+    /// Where the tracks should be now.
+    Foreseen,
+    /// Where they were last seen. The extent of a lost track stays what it was.
+    LastSeen,
+}
+
+impl Boxes {
+    /// Whether the filter holds the box of the track.
+    fn are_known_of(self, track: &Track) -> bool {
+        self == Self::Foreseen || track.phase != Phase::Lost
+    }
+}
+
 impl Memory<'_> {
     /// The tracks in use, oldest first.
     pub(crate) fn live(&mut self) -> &mut [Track] {
@@ -48,8 +64,8 @@ impl Memory<'_> {
         }
     }
 
-    /// Computes the extent of each track's box and drops tracks that left the range of numbers.
-    pub(crate) fn outline(&mut self, margin: f32) {
+    /// Drops tracks that left the range of numbers.
+    pub(crate) fn drop_diverged(&mut self) {
         let mut diverged = 0;
         for track in self.live() {
             if !track.bbox().xyxy().iter().all(|value| value.abs() <= 4.0 * MAX_COORDINATE) {
@@ -61,9 +77,15 @@ impl Memory<'_> {
             self.head.losses.diverged = self.head.losses.diverged.saturating_add(diverged);
             self.compact();
         }
+    }
+
+    /// Computes the extents of the tracks' boxes.
+    pub(crate) fn outline(&mut self, boxes: Boxes, margin: f32) {
         let count = self.head.tracks;
         for (track, extent) in self.tracks[..count].iter().zip(self.extents.iter_mut()) {
-            *extent = Extent::new(&track.bbox(), margin);
+            if boxes.are_known_of(track) {
+                *extent = Extent::new(&track.bbox(), margin);
+            }
         }
     }
 
@@ -110,13 +132,14 @@ impl Memory<'_> {
         if place < self.histories.len() {
             self.histories.copy_within(place + 1..self.head.tracks, place);
         }
+        self.extents.copy_within(place + 1..self.head.tracks, place);
         self.appearance.copy(place + 1..self.head.tracks, place);
         self.head.tracks -= 1;
     }
 
     /// Of a tracked and a lost track that overlap by more than `limit`, the younger goes; of equally old ones the
     /// tracked one, as in the original. All pairs are judged before any track is removed.
-    pub(crate) fn mark_duplicates(&mut self, limit: f32, margin: f32, same_class: bool) {
+    pub(crate) fn mark_duplicates(&mut self, limit: f32, boxes: Boxes, margin: f32, same_class: bool) {
         let count = self.head.tracks;
         let (tracks, extents) = (&mut self.tracks[..count], &mut self.extents[..count]);
         if tracks.iter().all(|track| track.phase != Phase::Lost) {
@@ -125,7 +148,9 @@ impl Memory<'_> {
         // The tracks seen in this frame by their left edges. There are no more of them than detections.
         let mut seen = 0;
         for (place, (track, extent)) in tracks.iter().zip(extents.iter_mut()).enumerate() {
-            *extent = Extent::new(&track.bbox(), margin);
+            if boxes.are_known_of(track) {
+                *extent = Extent::new(&track.bbox(), margin);
+            }
             if track.phase != Phase::Lost
                 && let Some(slot) = self.order.get_mut(seen)
             {
@@ -168,6 +193,7 @@ impl Memory<'_> {
             if track.phase != Phase::Gone && !track.duplicate {
                 if kept != place {
                     self.tracks[kept] = *track;
+                    self.extents[kept] = self.extents[place];
                     if place < self.histories.len() {
                         self.histories[kept] = self.histories[place];
                     }

@@ -12,6 +12,7 @@ use crate::associate::{Stage, Who};
 use crate::candidate::{Extent, Level};
 use crate::config::within;
 use crate::history::{History, MAX_DELTA_T};
+use crate::lifecycle::Boxes;
 use crate::shape::{Noise, Shape};
 use crate::sort::SortConfig;
 use crate::storage::Memory;
@@ -177,7 +178,8 @@ pub(crate) fn step(
     );
     memory.foresee(dt);
     memory.follow_camera(motion, false);
-    memory.outline(0.0);
+    memory.drop_diverged();
+    memory.outline(Boxes::Foreseen, 0.0);
 
     // As in the original all pairs enter the assignment, and those that overlap too little are dropped afterwards. A pair
     // that does not overlap at all is worth as little as none, so that it is left out.

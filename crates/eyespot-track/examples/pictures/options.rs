@@ -169,6 +169,7 @@ fn matching() -> Result<Vec<Picture>, ConfigError> {
         16..26 => vec![person(walk(t), 0.35)],
         _ => vec![person(walk(t), 0.9)],
     });
+    let behind = Scene::new(36, |t| if (14..24).contains(&t) { vec![] } else { vec![person(4.0 * t as f32, 0.9)] });
     let twice = Scene::new(36, |t| {
         let mut seen = vec![person(walk(t), 0.9)];
         if t >= 10 {
@@ -227,6 +228,15 @@ fn matching() -> Result<Vec<Picture>, ConfigError> {
             &[
                 ("score_change_weight = 0.6", BotSortConfig { score_change_weight: 0.6, ..base() }),
                 ("score_change_weight = 0", BotSortConfig { score_change_weight: 0.0, ..base() }),
+            ],
+        )?,
+        compare(
+            "match_last_seen",
+            View::Time,
+            &behind,
+            &[
+                ("match_last_seen = false", base()),
+                ("match_last_seen = true", BotSortConfig { match_last_seen: true, ..base() }),
             ],
         )?,
         compare(

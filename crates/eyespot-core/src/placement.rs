@@ -62,27 +62,36 @@ impl Placement {
         Some(MaskRect { x, y, width, height })
     }
 
-    /// Writes the bits of a mask in `rect` of the view as they look in `target` of the frame, the nearest pixel for
-    /// each. `out` has the bytes of `target`.
-    pub(crate) fn mask(&self, rect: MaskRect, bits: &[u8], target: MaskRect, out: &mut [u8]) {
-        if self.scale == [1.0; 2] {
-            out.copy_from_slice(bits.get(..out.len()).unwrap_or(bits));
-            return;
-        }
+    /// Does a pixel of the view take exactly one of the frame?
+    pub(crate) fn keeps_size(&self) -> bool {
+        self.scale == [1.0; 2]
+    }
+
+    /// Writes a mask whose pixels in `rect` of the view are set where `set` says so (column and row from the corner of
+    /// `rect`) as it looks in `target` of the frame, the nearest pixel for each. `out` has the bytes of `target`.
+    pub(crate) fn mask(
+        &self,
+        rect: MaskRect,
+        mut set: impl FnMut(u16, u16) -> bool,
+        target: MaskRect,
+        out: &mut [u8],
+    ) {
         out.fill(0);
-        let source = |pixel: usize, start: u16, axis: usize, from: u16, len: u16| {
-            let center = f32::from(start) + pixel as f32 + 0.5;
+        let source = |pixel: u16, start: u16, axis: usize, from: u16, len: u16| {
+            if self.keeps_size() {
+                return (pixel < len).then_some(pixel);
+            }
+            let center = f32::from(start) + f32::from(pixel) + 0.5;
             let at = (center - self.origin[axis]) / self.scale[axis] - f32::from(from);
-            (0.0..f32::from(len)).contains(&at).then_some(at as usize)
+            (0.0..f32::from(len)).contains(&at).then_some(at as u16)
         };
-        let (row_bytes, target_row) = (Mask::bytes(rect.width, 1), Mask::bytes(target.width, 1).max(1));
-        for (row, out) in out.chunks_exact_mut(target_row).enumerate() {
+        let row_bytes = Mask::bytes(target.width, 1).max(1);
+        for (row, out) in (0..target.height).zip(out.chunks_exact_mut(row_bytes)) {
             let Some(y) = source(row, target.y, 1, rect.y, rect.height) else { continue };
-            let Some(line) = bits.get(y * row_bytes..(y + 1) * row_bytes) else { continue };
-            for column in 0..usize::from(target.width) {
-                let Some(x) = source(column, target.x, 0, rect.x, rect.width) else { continue };
-                if line[x / 8] << (x % 8) & 0x80 != 0 {
-                    out[column / 8] |= 0x80 >> (column % 8);
+            for (byte, start) in out.iter_mut().zip((0..target.width).step_by(8)) {
+                for bit in 0..(target.width - start).min(8) {
+                    let Some(x) = source(start + bit, target.x, 0, rect.x, rect.width) else { continue };
+                    *byte |= u8::from(set(x, y)) << (7 - bit);
                 }
             }
         }

@@ -369,15 +369,39 @@ impl<'a> PredictionsMut<'a> {
     ///
     /// Returns whether there was room; if not, the detection keeps its box and the loss is counted.
     pub fn set_mask(&mut self, index: usize, rect: MaskRect, bits: &[u8]) -> bool {
-        if index >= self.used.detections || bits.len() < Mask::bytes(rect.width, rect.height) {
+        if bits.len() < Mask::bytes(rect.width, rect.height) {
             return false;
         }
-        let Some(target) = self.placement.rect(rect) else { return false };
-        let (Some(width), Some(height)) = (NonZeroU16::new(target.width), NonZeroU16::new(target.height))
-        else {
-            return false;
-        };
-        self.detections[index].mask = None;
+        let placement = self.placement;
+        let Some((target, arena)) = self.mask_room(index, rect) else { return false };
+        if placement.keeps_size() {
+            arena.copy_from_slice(bits.get(..arena.len()).unwrap_or(bits));
+        } else {
+            let row_bytes = Mask::bytes(rect.width, 1);
+            let set = |x: u16, y: u16| {
+                let byte = bits.get(usize::from(y) * row_bytes + usize::from(x / 8));
+                byte.is_some_and(|byte| byte << (x % 8) & 0x80 != 0)
+            };
+            placement.mask(rect, set, target, arena);
+        }
+        true
+    }
+
+    /// As [`set_mask`](Self::set_mask), for a mask that lies in no memory: `set` tells of a pixel of the rectangle, by
+    /// its column and row from the rectangle's corner, whether it belongs to the object.
+    pub fn set_mask_with(&mut self, index: usize, rect: MaskRect, set: impl FnMut(u16, u16) -> bool) -> bool {
+        let placement = self.placement;
+        let Some((target, arena)) = self.mask_room(index, rect) else { return false };
+        placement.mask(rect, set, target, arena);
+        true
+    }
+
+    /// Gives a detection room for the mask of a rectangle of this view's part: where that lies in the frame, and the
+    /// bytes of its bits. A lack of room is counted.
+    fn mask_room(&mut self, index: usize, rect: MaskRect) -> Option<(MaskRect, &mut [u8])> {
+        let target = self.placement.rect(rect)?;
+        let (width, height) = (NonZeroU16::new(target.width)?, NonZeroU16::new(target.height)?);
+        self.detections_mut().get_mut(index)?.mask = None;
         let len = Mask::bytes(target.width, target.height);
         if self.masks.len() - self.used.mask_bytes < len {
             self.compact_masks();
@@ -385,12 +409,11 @@ impl<'a> PredictionsMut<'a> {
         let start = self.used.mask_bytes;
         let (Some(arena), Ok(offset)) = (self.masks.get_mut(start..start + len), u32::try_from(start)) else {
             self.used.losses.masks = self.used.losses.masks.saturating_add(1);
-            return false;
+            return None;
         };
-        self.placement.mask(rect, bits, target, arena);
         self.used.mask_bytes += len;
         self.detections[index].mask = Some(Mask { x: target.x, y: target.y, width, height, offset });
-        true
+        Some((target, arena))
     }
 
     /// Gives a detection its keypoints, in the pixels of this view's part.
@@ -573,6 +596,30 @@ mod tests {
         let mask = view.masks().next().unwrap().unwrap();
         assert_eq!((mask.x(), mask.y(), mask.area()), (301, 152, 2));
         assert!(mask.contains(301, 152) && !mask.contains(302, 152) && mask.contains(303, 152));
+    }
+
+    #[test]
+    fn a_mask_from_a_rule_is_that_of_its_bits() {
+        let mut storage = Predictions::<2, 128>::new();
+        let mut out = storage.view_mut();
+        let rect = MaskRect { x: 1, y: 2, width: 11, height: 3 };
+        let rule = |x: u16, y: u16| (x + 2 * y).is_multiple_of(3);
+        let mut bits = [0u8; 6];
+        for (y, x) in (0..3u16).flat_map(|y| (0..11u16).map(move |x| (y, x))) {
+            bits[usize::from(y * 2 + x / 8)] |= u8::from(rule(x, y)) << (7 - x % 8);
+        }
+        for (x, y) in [(1.0, 1.0), (2.0, 0.5)] {
+            out.clear();
+            let mut part = out.scaled(x, y);
+            let mut part = part.offset(3, 4);
+            for _ in 0..2 {
+                part.push(detection(0.5));
+            }
+            assert!(part.set_mask(0, rect, &bits) && part.set_mask_with(1, rect, rule));
+            let masks: Vec<_> = out.as_view().masks().flatten().collect();
+            assert!(masks[0].area() > 0);
+            assert_eq!((masks[0].x(), masks[0].bits()), (masks[1].x(), masks[1].bits()));
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 
 use eyespot_core::{BBox, ClassId, Detection, PredictionsMut};
 
-/// A box that a head proposes, in the pixels of the model's input. 24 bytes.
+/// A box that a head proposes, in the pixels of the model's input. 28 bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
     /// Where.
@@ -13,11 +13,23 @@ pub struct Candidate {
     pub score: f32,
     /// What.
     pub class: ClassId,
+    /// Which row of the head's output it comes from: there lie its keypoints, its angle and what makes its mask.
+    pub row: u32,
 }
 
 impl Candidate {
     /// What an unused slot holds.
-    pub const EMPTY: Self = Self { bbox: BBox::new(0.0, 0.0, 0.0, 0.0), score: 0.0, class: ClassId(0) };
+    pub const EMPTY: Self = Self::new(BBox::new(0.0, 0.0, 0.0, 0.0), 0.0, ClassId(0));
+
+    /// A candidate of a head whose rows hold nothing else.
+    #[must_use]
+    pub const fn new(bbox: BBox, score: f32, class: ClassId) -> Self {
+        Self { bbox, score, class, row: 0 }
+    }
+
+    pub(crate) fn of_row(bbox: BBox, score: f32, class: ClassId, row: usize) -> Self {
+        Self { row: u32::try_from(row).unwrap_or(u32::MAX), ..Self::new(bbox, score, class) }
+    }
 
     /// Best first. Depends on nothing but the candidates, so that equal scores have one order everywhere.
     fn rank(&self, other: &Self) -> Ordering {
@@ -30,6 +42,7 @@ impl Candidate {
             .then_with(|| a.y1.total_cmp(&b.y1))
             .then_with(|| a.x2.total_cmp(&b.x2))
             .then_with(|| a.y2.total_cmp(&b.y2))
+            .then_with(|| self.row.cmp(&other.row))
     }
 }
 
@@ -138,12 +151,29 @@ impl<'a> Candidates<'a> {
     /// of the image that it was given, cut to its size. Boxes that the map leaves empty (objects outside the image)
     /// are dropped. What was lost or invalid on the way is counted in `out`.
     pub fn push_into(&self, out: &mut PredictionsMut<'_>, mut to_view: impl FnMut(BBox) -> BBox) {
+        let detection = |candidate: &Candidate| {
+            let bbox = to_view(candidate.bbox);
+            bbox.is_valid().then(|| Detection::new(bbox, candidate.score, candidate.class))
+        };
+        self.push_with(out, detection, |_, _, _| {});
+    }
+
+    /// As [`push_into`](Self::push_into), for heads that give more than boxes: `detection` makes a detection of a
+    /// candidate, or `None` to drop it, and `more` gets what was taken, with its index in `out`, to give it a mask or
+    /// keypoints.
+    pub fn push_with(
+        &self,
+        out: &mut PredictionsMut<'_>,
+        mut detection: impl FnMut(&Candidate) -> Option<Detection>,
+        mut more: impl FnMut(&Candidate, usize, &mut PredictionsMut<'_>),
+    ) {
         out.count_lost(self.lost);
         out.count_invalid(self.invalid);
         for candidate in self.as_slice() {
-            let bbox = to_view(candidate.bbox);
-            if bbox.is_valid() {
-                out.push(Detection::new(bbox, candidate.score, candidate.class));
+            if let Some(detection) = detection(candidate)
+                && let Some(index) = out.push(detection)
+            {
+                more(candidate, index, out);
             }
         }
     }

@@ -13,6 +13,20 @@ pub enum DecodeError {
         /// Values that were given.
         actual: usize,
     },
+    /// The output has another number of rows: of boxes, or of cells of a grid.
+    Rows {
+        /// Rows that the head has.
+        expected: usize,
+        /// Rows that were given.
+        actual: usize,
+    },
+    /// The rows of the output have another number of values.
+    Columns {
+        /// Values that a row of the head has.
+        expected: usize,
+        /// Values of the rows that were given.
+        actual: usize,
+    },
 }
 
 impl core::fmt::Display for DecodeError {
@@ -21,6 +35,14 @@ impl core::fmt::Display for DecodeError {
             Self::Length { expected, actual } => write!(
                 f,
                 "the head has {expected} values but {actual} were given: check input size, strides and classes"
+            ),
+            Self::Rows { expected, actual } => write!(
+                f,
+                "the head has {expected} rows but {actual} were given: check input size, strides and layout"
+            ),
+            Self::Columns { expected, actual } => write!(
+                f,
+                "a row of the head has {expected} values but {actual} were given: check classes and layout"
             ),
         }
     }

@@ -143,7 +143,7 @@ impl Head {
                 if let Some((score, class)) = best
                     && score_of(score) >= options.conf
                 {
-                    candidates.push(Candidate { bbox: bbox(), score: score_of(score), class });
+                    candidates.push(Candidate::new(bbox(), score_of(score), class));
                 }
             }
             LabelMode::Multi => {
@@ -151,7 +151,7 @@ impl Head {
                 for (score, class) in wanted.map(|(score, class)| (score_of(score), class)) {
                     if score >= options.conf {
                         let bbox = *shape.get_or_insert_with(bbox);
-                        candidates.push(Candidate { bbox, score, class });
+                        candidates.push(Candidate::new(bbox, score, class));
                     }
                 }
             }

@@ -118,14 +118,14 @@ fn classify(
             // The first of equal scores, as `argmax` does.
             let best = wanted.reduce(|best, next| if next.0 > best.0 { next } else { best });
             if let Some((score, class)) = best {
-                candidates.push(Candidate { bbox: bbox(), score, class });
+                candidates.push(Candidate::new(bbox(), score, class));
             }
         }
         LabelMode::Multi => {
             let mut shape = None;
             for (score, class) in wanted {
                 let bbox = *shape.get_or_insert_with(&bbox);
-                candidates.push(Candidate { bbox, score, class });
+                candidates.push(Candidate::new(bbox, score, class));
             }
         }
     }

@@ -4,7 +4,9 @@ use eyespot_core::{
     Angle, BBox, ClassId, Detection, InputSize, MaskRect, Predictions, PredictionsBuf, PredictionsStorage,
 };
 use eyespot_decode::{
-    Candidate, Candidates, DecodeError, DecodeOptions, LabelMode, Merge, Nms, Overlap, yolox,
+    Activation, Background, BoxFormat, Boxes, Candidate, Candidates, ClassMap, DecodeError, DecodeOptions,
+    Field, KeypointLayout, LabelMode, Matrix, Merge, Nms, OrientedBox, Overlap, Prototypes, Scores,
+    distances, keypoints, yolox,
 };
 use proptest::prelude::*;
 
@@ -14,6 +16,7 @@ fn candidate() -> impl Strategy<Value = Candidate> {
         bbox: BBox::from_xywh(x.into(), y.into(), w.into(), h.into()),
         score: f32::from(score) / 10.0,
         class: ClassId(class),
+        row: 0,
     })
 }
 
@@ -217,4 +220,140 @@ fn a_cell_becomes_the_box_of_the_paper() {
         assert!((got - want).abs() < 1e-4);
     }
     assert_eq!(decode(LabelMode::Multi).iter().map(|c| c.score).collect::<Vec<_>>(), [0.4, 0.2]);
+}
+
+/// Any float at all, with those that break things more often than by chance.
+fn any_float() -> impl Strategy<Value = f32> {
+    prop_oneof![
+        any::<u32>().prop_map(f32::from_bits),
+        -100.0f32..100.0,
+        0.0f32..=1.0,
+        Just(f32::NAN),
+        Just(f32::INFINITY),
+        Just(f32::MAX),
+    ]
+}
+
+fn any_activation() -> impl Strategy<Value = Activation> {
+    prop::sample::select(vec![Activation::None, Activation::Sigmoid, Activation::Softmax])
+}
+
+proptest! {
+    /// Whatever a network says: no panic, and what comes out are valid boxes with scores and masks within the image.
+    #[test]
+    fn any_floats_give_valid_results(
+        values in prop::collection::vec(any_float(), 9 * 9),
+        prototypes in prop::collection::vec(any_float(), 2 * 4 * 4),
+        activation in any_activation(),
+        background in prop::sample::select(vec![Background::None, Background::First, Background::Last]),
+        format in prop::sample::select(vec![BoxFormat::CenterSize, BoxFormat::Corners, BoxFormat::CornersYx]),
+        multi in any::<bool>(),
+        labelled in any::<bool>(),
+        turned in any::<bool>(),
+        conf in 0.0f32..=1.0,
+    ) {
+        let rows = Matrix::new(&values, 9, 9).unwrap();
+        let rows = if turned { rows.transposed() } else { rows };
+        let classes = rows.columns_at(4, 3);
+        let scores = if labelled {
+            Scores::Labelled { scores: rows.columns_at(4, 1), labels: rows.columns_at(5, 1), first: 1 }
+        } else {
+            Scores::Classes { values: classes, objectness: Some(rows.columns_at(8, 1)), activation, background }
+        };
+        let options =
+            DecodeOptions::new(conf).with_labels(if multi { LabelMode::Multi } else { LabelMode::Best });
+        let mut slots = [Candidate::EMPTY; 6];
+        let mut candidates = Candidates::new(&mut slots);
+        Boxes::pixels(rows.columns_at(0, 4), format).decode(&scores, &options, &mut candidates).unwrap();
+        let box_of = |candidate: &Candidate| OrientedBox {
+            bbox: candidate.bbox,
+            angle: rows.at(candidate.row as usize, 8),
+        };
+        Nms::new(0.5).suppress_by(&mut candidates, |a, b| box_of(a).iou(&box_of(b)));
+        let prototypes = Prototypes::new(&prototypes, 2, (4, 4)).unwrap();
+        let mut scratch = [0.0; 16];
+        let mut storage = Predictions::<5, 400, 20>::new();
+        candidates.push_with(
+            &mut storage.view_mut(),
+            |candidate| {
+                let angle = Angle::from_radians(rows.at(candidate.row as usize, 8));
+                let bbox = candidate.bbox.clipped(50.0, 40.0);
+                let mut detection = Detection::new(bbox, candidate.score, candidate.class);
+                detection.angle = angle;
+                Some(detection)
+            },
+            |candidate, index, out| {
+                let row = candidate.row as usize;
+                let bbox = out.detections()[index].bbox;
+                let field = prototypes
+                    .mask(rows.columns_at(7, 2).row(row), &candidate.bbox, [64.0; 2], &mut scratch)
+                    .unwrap();
+                field.set_mask(out, index, &bbox, 0.0, |x, y| (x, y));
+                out.set_keypoints_from(index, KeypointLayout::PIXELS.row(rows, row));
+            },
+        );
+        let results = storage.view();
+        for detection in results.detections() {
+            prop_assert!(detection.is_valid() && detection.score >= conf);
+            if let Some(mask) = results.mask(detection) {
+                prop_assert!(mask.x() + mask.width() <= 50 && mask.y() + mask.height() <= 40);
+            }
+            prop_assert!(results.keypoints_of(detection).iter().all(|point| point.x.is_finite()));
+        }
+    }
+
+    #[test]
+    fn any_floats_give_valid_distances(
+        scores in prop::collection::vec(any_float(), 16),
+        edges in prop::collection::vec(any_float(), 16 * 8),
+        unit in prop::sample::select(vec![distances::Unit::Strides, distances::Unit::Pixels]),
+        stride in prop::sample::select(vec![0u16, 8, 16, 32]),
+    ) {
+        let head = distances::Head { input: InputSize::square(32), unit, offset: 0.5 };
+        let level = distances::Level {
+            stride,
+            scores: Scores::ready(Matrix::new(&scores, 16, 1).unwrap()),
+            distances: Matrix::new(&edges, 16, 8).unwrap(),
+        };
+        let mut slots = [Candidate::EMPTY; 6];
+        let mut candidates = Candidates::new(&mut slots);
+        let decoded = head.decode(&level, &DecodeOptions::new(0.0), &mut candidates);
+        prop_assert_eq!(decoded.is_ok(), stride == 8);
+        prop_assert!(candidates.as_slice().iter().all(|candidate| candidate.bbox.is_valid()));
+    }
+
+    #[test]
+    fn any_floats_give_valid_maps_and_poses(
+        values in prop::collection::vec(any_float(), 3 * 4 * 5),
+        activation in any_activation(),
+    ) {
+        let (mut labels, mut nearest) = ([0; 20], [0; 20]);
+        let maps = [
+            ClassMap::from_scores(&values, 3, (5, 4), [40.0, 32.0], activation, &mut labels).unwrap(),
+            ClassMap::from_labels(&values[..20], (5, 4), [40.0, 32.0], &mut nearest).unwrap(),
+        ];
+        for map in maps {
+            let mut storage = Predictions::<4, 600>::new();
+            let to_view = |bbox: BBox| bbox.clipped(40.0, 32.0);
+            map.push_into(
+                &mut storage.view_mut(), &DecodeOptions::new(0.0), Some(ClassId(0)), to_view, |x, y| (x, y),
+            );
+            let results = storage.view();
+            prop_assert!(results.detections().iter().all(|found| found.is_valid() && found.class.0 > 0));
+            prop_assert!(results.masks().flatten().all(|mask| mask.area() > 0));
+        }
+        let pose = keypoints::heatmaps(&values, (5, 4), [4.0; 2]).unwrap();
+        if let Some((bbox, score)) = keypoints::object(pose, 0.5) {
+            prop_assert!(bbox.is_valid() && (0.0..=1.0).contains(&score));
+        }
+        let (x, y) = (Matrix::new(&values, 6, 10).unwrap(), Matrix::new(&values[..18], 6, 3).unwrap());
+        prop_assert!(keypoints::simcc(x, y, 2.0).unwrap().all(|point| point.x.is_finite() && point.y.is_finite()));
+        // Between tame numbers there are tame numbers, wherever one looks.
+        let tame: Vec<_> = values.iter().map(|value| if value.is_finite() { value.clamp(-9.0, 9.0) } else { 0.0 }).collect();
+        let field = Field::new(&tame, (10, 6), BBox::new(0.0, 0.0, 40.0, 32.0)).unwrap();
+        for &value in &values {
+            let between = field.at(value, -value);
+            prop_assert!(between.is_nan() && value.abs() > 1e6 || between.is_nan() && value.is_nan() || (-9.1..=9.1).contains(&between));
+        }
+    }
 }

@@ -15,6 +15,7 @@ mod shared_embedder;
 mod timed;
 mod tracker_config;
 mod tracking;
+mod turns;
 
 pub use camera::CameraMotionMethod;
 pub use classes::{Classes, classes};

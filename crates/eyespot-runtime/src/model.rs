@@ -1,7 +1,7 @@
 //! A model, ready to predict.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use eyespot_core::{Boxed, InputSize, Outputs, Predictor};
 use eyespot_media::Input;
@@ -9,6 +9,7 @@ use eyespot_models::{Progress, PullOptions, Store};
 
 use crate::registry::{BoxedEmbedder, BoxedPredictor, LoadOptions, Loaded, Plugins, Registry, Weights};
 use crate::shared_embedder::SharedEmbedder;
+use crate::turns::Turns;
 use crate::{RuntimeError, Session, Settings};
 
 /// Finds models: by name in the registry, in the store of weights, or in a file.
@@ -118,7 +119,7 @@ pub struct Model {
 
 /// A model and what it says about itself.
 pub(crate) struct Shared {
-    pub(crate) predictor: Mutex<BoxedPredictor>,
+    pub(crate) predictor: Turns<BoxedPredictor>,
     name: String,
     pub(crate) labels: Arc<[String]>,
     input: Option<InputSize>,
@@ -142,7 +143,7 @@ impl Model {
             conf: spec.conf,
             device,
             weights,
-            predictor: Mutex::new(predictor),
+            predictor: Turns::new(predictor),
         };
         Self { shared: Arc::new(shared), embedder: None }
     }
@@ -218,6 +219,14 @@ impl Model {
     #[must_use]
     pub fn weights(&self) -> Option<&Path> {
         self.shared.weights.as_deref()
+    }
+
+    /// Are these settings right for this model? Says it before anything is opened or started.
+    ///
+    /// # Errors
+    /// [`RuntimeError`] for the setting that is wrong.
+    pub fn check(&self, settings: &Settings) -> Result<(), RuntimeError> {
+        crate::session::check(self, settings)
     }
 
     /// Predicts images, directories and videos, one or several. The session works in the background and yields a result

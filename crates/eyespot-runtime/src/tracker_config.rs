@@ -56,6 +56,23 @@ impl TrackerConfig {
         }
     }
 
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.names().0
+    }
+
+    /// Its settings and their values, as [`Tracking::parse`](crate::Tracking::parse) reads them.
+    #[must_use]
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::BotSort(config) => get_botsort(config),
+            Self::ByteTrack(config) => get_bytetrack(config),
+            Self::OcSort(config) => get_ocsort(config),
+            Self::Sort(config) => get_sort(config),
+        }
+    }
+
     /// The frame rate, for the trackers that count in time.
     pub(crate) const fn fps(&mut self) -> Option<&mut f32> {
         match self {
@@ -78,8 +95,12 @@ impl TrackerConfig {
 
 /// The names of settings, and a function that reads the named one.
 macro_rules! by_name {
-    ($names:ident, $set:ident, $config:ty, $($name:literal => $($field:ident).+),+ $(,)?) => {
+    ($names:ident, $set:ident, $get:ident, $config:ty, $($name:literal => $($field:ident).+),+ $(,)?) => {
         const $names: &[&str] = &[$($name),+];
+
+        fn $get(config: &$config) -> Vec<(&'static str, String)> {
+            vec![$(($name, Value::write(&config.$($field).+))),+]
+        }
 
         fn $set(config: &mut $config, name: &str, value: &str) -> Result<bool, String> {
             match name {
@@ -91,7 +112,7 @@ macro_rules! by_name {
     };
 }
 
-by_name!(BOTSORT, set_botsort, BotSortConfig,
+by_name!(BOTSORT, set_botsort, get_botsort, BotSortConfig,
     "track_high_thresh" => track_high_thresh,
     "track_low_thresh" => track_low_thresh,
     "new_track_thresh" => new_track_thresh,
@@ -120,7 +141,7 @@ by_name!(BOTSORT, set_botsort, BotSortConfig,
     "original_oddities" => original_oddities,
 );
 
-by_name!(BYTETRACK, set_bytetrack, ByteTrackConfig,
+by_name!(BYTETRACK, set_bytetrack, get_bytetrack, ByteTrackConfig,
     "track_thresh" => track_thresh,
     "high_thresh" => high_thresh,
     "match_thresh" => match_thresh,
@@ -132,7 +153,7 @@ by_name!(BYTETRACK, set_bytetrack, ByteTrackConfig,
     "class_policy" => class_policy,
 );
 
-by_name!(OCSORT, set_ocsort, OcSortConfig,
+by_name!(OCSORT, set_ocsort, get_ocsort, OcSortConfig,
     "det_thresh" => sort.det_thresh,
     "iou_threshold" => sort.iou_threshold,
     "max_age" => sort.max_age,
@@ -141,7 +162,7 @@ by_name!(OCSORT, set_ocsort, OcSortConfig,
     "inertia" => inertia,
 );
 
-by_name!(SORT, set_sort, SortConfig,
+by_name!(SORT, set_sort, get_sort, SortConfig,
     "det_thresh" => det_thresh,
     "iou_threshold" => iou_threshold,
     "max_age" => max_age,
@@ -151,6 +172,7 @@ by_name!(SORT, set_sort, SortConfig,
 /// A value of a setting.
 pub(crate) trait Value: Sized {
     fn read(text: &str) -> Result<Self, String>;
+    fn write(&self) -> String;
 }
 
 macro_rules! parsed {
@@ -158,6 +180,9 @@ macro_rules! parsed {
         $(impl Value for $kind {
             fn read(text: &str) -> Result<Self, String> {
                 text.parse().map_err(|_| format!("`{text}` is no value for it: give {}", $what))
+            }
+            fn write(&self) -> String {
+                self.to_string()
             }
         })+
     };
@@ -172,6 +197,11 @@ macro_rules! chosen {
                 match text.to_ascii_lowercase().as_str() {
                     $($name => Ok($value),)+
                     _ => Err(format!("`{text}` is no value for it: give {}", $list)),
+                }
+            }
+            fn write(&self) -> String {
+                match self {
+                    $($value => $name.to_owned(),)+
                 }
             }
         }

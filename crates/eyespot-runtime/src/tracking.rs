@@ -222,6 +222,19 @@ mod tests {
     }
 
     #[test]
+    fn settings_are_written_as_they_are_read() {
+        for tracker in ["botsort", "bytetrack", "ocsort", "sort"] {
+            let config = TrackerConfig::parse(tracker).unwrap();
+            let mut settings = vec![format!("tracker={}", config.name())];
+            settings.extend(config.settings().iter().map(|(name, value)| format!("{name}={value}")));
+            assert_eq!(Tracking::parse(&settings).unwrap().tracker, config);
+        }
+        let aspect = Tracking::parse(&["box_filter=aspect", "track_buffer=7"]).unwrap().tracker.settings();
+        assert!(aspect.contains(&("box_filter", "aspect".into())), "{aspect:?}");
+        assert!(aspect.contains(&("track_buffer", "7".into())), "{aspect:?}");
+    }
+
+    #[test]
     fn wrong_settings_are_named() {
         for (settings, reason) in [
             (&["track_buffer"][..], "NAME=VALUE"),

@@ -217,16 +217,44 @@ impl Session {
     /// The item that failed. After a failed read or prediction the next step goes on with the next item;
     /// [`SessionError::is_fatal`] tells whether that can work.
     pub fn step(&mut self, sink: &mut dyn Sink<Error = AnyError>) -> Result<Option<FrameInfo>, SessionError> {
+        self.recycle();
+        // Without a timeout nothing times out.
+        let received = self.receive(None).unwrap_or(None);
+        self.hand_on(received, sink)
+    }
+
+    /// Like [`step`](Self::step), but waits no longer than `timeout`.
+    ///
+    /// # Errors
+    /// [`TimedOut`]; within, those of `step`.
+    #[allow(clippy::type_complexity)]
+    pub fn step_timeout(
+        &mut self,
+        sink: &mut dyn Sink<Error = AnyError>,
+        timeout: Duration,
+    ) -> Result<Result<Option<FrameInfo>, SessionError>, TimedOut> {
+        self.recycle();
+        let received = self.receive(Some(timeout))?;
+        Ok(self.hand_on(received, sink))
+    }
+
+    /// Gives the frame of the last step back to the reader.
+    fn recycle(&mut self) {
         if let Some(old) = self.current.take() {
             // Nobody may be left to take it.
             let _ = self.spare.send(old.frame);
         }
-        let slot = match self.receive(None) {
-            Ok(Some(Ok(slot))) => slot,
-            Ok(Some(Err(error))) => return Err(error),
-            Ok(None) | Err(TimedOut) => {
-                return sink.flush().map(|()| None).map_err(|error| self.fail(String::new(), error));
-            }
+    }
+
+    fn hand_on(
+        &mut self,
+        received: Option<Result<Slot, SessionError>>,
+        sink: &mut dyn Sink<Error = AnyError>,
+    ) -> Result<Option<FrameInfo>, SessionError> {
+        let slot = match received {
+            Some(Ok(slot)) => slot,
+            Some(Err(error)) => return Err(error),
+            None => return sink.flush().map(|()| None).map_err(|error| self.fail(String::new(), error)),
         };
         let slot = self.current.insert(slot);
         let Some(frame) = slot.frame.frame() else { return Ok(None) };
@@ -401,6 +429,12 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.end(self.status);
     }
+}
+
+/// Are the settings right for the model?
+pub(crate) fn check(model: &Model, settings: &Settings) -> Result<(), RuntimeError> {
+    predict::Stage::new(model, settings)?;
+    settings.tracking.as_ref().map_or(Ok(()), |tracking| tracking.validate(None))
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, RuntimeError> {

@@ -1,6 +1,6 @@
 //! The model with its settings: in windows, on resized frames, in batches.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use eyespot_core::{
     AnyError, Boxed, Error as _, ErrorKind, Frame, ImageView, InputSize, PixelFormat, PredictOptions,
@@ -53,7 +53,7 @@ impl Stage {
             Some(classes) => self.options.with_classes(classes.as_filter()),
             None => self.options,
         };
-        let mut guard = self.model.predictor.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.model.predictor.take();
         let model: &mut dyn Predictor<Error = AnyError> = &mut **guard;
         let Some(window) = self.window else {
             results.iter_mut().for_each(|results| results.view_mut().clear());

@@ -2,5 +2,7 @@
 
 mod convert;
 pub mod format;
+mod item;
 
 pub use convert::{COCO_KEYPOINTS, Converter, ToAnnotation, VideoBuilder, track_ids};
+pub use item::{Deliver, DeliverError, Delivery, Item, Pixels, Source};

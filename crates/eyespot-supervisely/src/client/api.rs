@@ -1,0 +1,427 @@
+//! The methods of the API.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::http::Part;
+use super::{Client, ClientError};
+use crate::format::{Annotation, Object, ProjectMeta, ProjectType, VideoAnnotation, subpixel};
+
+/// Entries of a request.
+const BATCH: usize = 50;
+const HASHES: usize = 900;
+const FIGURES: usize = 100;
+
+/// A project.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectInfo {
+    /// Its number.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// The workspace that it is in.
+    pub workspace_id: u64,
+    /// What it holds.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub project_type: Option<ProjectType>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// A dataset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DatasetInfo {
+    /// Its number.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// The project that it is in.
+    pub project_id: u64,
+    /// The dataset that it is in.
+    #[serde(default)]
+    pub parent_id: Option<u64>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// An image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageInfo {
+    /// Its number.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// The dataset that it is in.
+    pub dataset_id: u64,
+    /// The hash of its file; `None` for a link.
+    #[serde(default)]
+    pub hash: Option<String>,
+    /// Columns.
+    #[serde(default)]
+    pub width: Option<u32>,
+    /// Rows.
+    #[serde(default)]
+    pub height: Option<u32>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// A video.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VideoInfo {
+    /// Its number.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// The project that it is in.
+    pub project_id: u64,
+    /// The dataset that it is in.
+    pub dataset_id: u64,
+    /// The hash of its file; `None` for a link.
+    #[serde(default)]
+    pub hash: Option<String>,
+    /// Everything else, such as `fileMeta` with `framesCount`.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// Where a new image gets its pixels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageContent {
+    /// An uploaded file.
+    Hash(String),
+    /// Another image of the platform.
+    Copy(u64),
+    /// An address.
+    Link(String),
+}
+
+/// A figure of a video's frame, to be added.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewFigure {
+    /// The platform's number of its object.
+    pub object_id: u64,
+    /// Number of the frame.
+    pub frame: u64,
+    /// The figure.
+    pub figure: crate::format::Figure,
+}
+
+#[derive(Deserialize)]
+struct Id {
+    id: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AnnotationInfo {
+    image_id: u64,
+    annotation: Annotation,
+}
+
+/// The hash by which the platform knows a file: base64 of its SHA-256.
+#[must_use]
+pub fn hash_of(bytes: &[u8]) -> String {
+    STANDARD.encode(Sha256::digest(bytes))
+}
+
+/// What is not there is `None`.
+fn found<T>(answer: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(ClientError::Status { status: 404, .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// # Errors
+/// All methods: [`ClientError`].
+#[allow(clippy::missing_errors_doc, reason = "said once for all of them")]
+impl Client {
+    /// A project; `None` if there is none.
+    pub fn project(&self, id: u64) -> Result<Option<ProjectInfo>, ClientError> {
+        found(self.call("projects.info", &json!({"id": id})))
+    }
+
+    /// The projects of a workspace with this name.
+    pub fn projects(&self, workspace: u64, name: &str) -> Result<Vec<ProjectInfo>, ClientError> {
+        let filter = json!([{"field": "name", "operator": "=", "value": name}]);
+        self.pages("projects.list", &json!({"workspaceId": workspace, "filter": filter}))
+    }
+
+    /// A new project.
+    pub fn add_project(
+        &self,
+        workspace: u64,
+        name: &str,
+        project_type: &ProjectType,
+        description: &str,
+    ) -> Result<ProjectInfo, ClientError> {
+        let body = json!({
+            "workspaceId": workspace, "name": name, "description": description, "type": project_type.as_str(),
+        });
+        self.call("projects.add", &body)
+    }
+
+    /// The classes and tags of a project, with their numbers.
+    pub fn meta(&self, project: u64) -> Result<ProjectMeta, ClientError> {
+        self.call("projects.meta", &json!({"id": project}))
+    }
+
+    /// Sets the classes and tags of a project, and gives them with their numbers.
+    pub fn set_meta(&self, project: u64, meta: &ProjectMeta) -> Result<ProjectMeta, ClientError> {
+        let answer: Value = self.call("projects.meta.update", &json!({"id": project, "meta": meta}))?;
+        let settings = json!({"groupImages": false, "groupImagesByTagId": null, "groupImagesSync": false});
+        let _: Value =
+            self.call("projects.settings.update", &json!({"id": project, "settings": settings}))?;
+        // Old platforms only say that it went well.
+        if answer.get("classes").is_none() {
+            return self.meta(project);
+        }
+        serde_json::from_value(answer)
+            .map_err(|error| self.answer("projects.meta.update", &error.to_string()))
+    }
+
+    /// The datasets of a project, those within others too.
+    pub fn datasets(&self, project: u64) -> Result<Vec<DatasetInfo>, ClientError> {
+        self.pages("datasets.list", &json!({"projectId": project, "filter": [], "recursive": true}))
+    }
+
+    /// A dataset; `None` if there is none.
+    pub fn dataset(&self, id: u64) -> Result<Option<DatasetInfo>, ClientError> {
+        found(self.call("datasets.info", &json!({"id": id})))
+    }
+
+    /// A new dataset, in a project or in another dataset of it.
+    pub fn add_dataset(
+        &self,
+        project: u64,
+        name: &str,
+        parent: Option<u64>,
+    ) -> Result<DatasetInfo, ClientError> {
+        let body = json!({"projectId": project, "name": name, "description": "", "parentId": parent});
+        self.call("datasets.add", &body)
+    }
+
+    /// An image; `None` if there is none.
+    pub fn image(&self, id: u64) -> Result<Option<ImageInfo>, ClientError> {
+        found(self.call("images.info", &json!({"id": id, "forceMetadataForLinks": true})))
+    }
+
+    /// The images of a dataset.
+    pub fn images(&self, dataset: u64) -> Result<Vec<ImageInfo>, ClientError> {
+        let body = json!({"projectId": null, "datasetId": dataset, "filter": [], "forceMetadataForLinks": true, "recursive": false});
+        self.pages("images.list", &body)
+    }
+
+    /// The file of an image.
+    pub fn download_image(&self, id: u64) -> Result<Vec<u8>, ClientError> {
+        self.bytes("images.download", &json!({"id": id}))
+    }
+
+    /// Those of these hashes whose files the platform has, images and videos.
+    pub fn known_hashes(&self, hashes: &[String]) -> Result<Vec<String>, ClientError> {
+        let mut known = Vec::new();
+        for batch in hashes.chunks(HASHES) {
+            known.extend(self.call::<Vec<String>>("images.internal.hashes.list", &json!(batch))?);
+        }
+        Ok(known)
+    }
+
+    /// Uploads the files of images that the platform does not have yet, and gives the hashes of all.
+    pub fn upload_images(&self, files: &[&[u8]]) -> Result<Vec<String>, ClientError> {
+        let hashes: Vec<String> = files.iter().map(|bytes| hash_of(bytes)).collect();
+        let mut known = self.known_hashes(&hashes)?;
+        let mut missing = Vec::new();
+        for (hash, &bytes) in hashes.iter().zip(files) {
+            if !known.contains(hash) {
+                known.push(hash.clone());
+                missing.push((hash, bytes));
+            }
+        }
+        for batch in missing.chunks(BATCH) {
+            let parts: Vec<_> =
+                batch.iter().map(|&(_, bytes)| Part { content_type: "image/*", bytes }).collect();
+            let answer: Vec<Value> = self.multipart("images.bulk.upload", &parts)?;
+            let stored = |entry: &Value| entry.get("hash").and_then(Value::as_str).map(str::to_owned);
+            let stored: Vec<Option<String>> = answer.iter().map(stored).collect();
+            if !batch.iter().map(|(hash, _)| Some((*hash).clone())).eq(stored) {
+                return Err(self.answer("images.bulk.upload", "a file did not arrive as it was sent"));
+            }
+        }
+        Ok(hashes)
+    }
+
+    /// New images in a dataset. Their names must be free.
+    pub fn add_images(
+        &self,
+        dataset: u64,
+        images: &[(String, ImageContent)],
+    ) -> Result<Vec<ImageInfo>, ClientError> {
+        let mut added = Vec::new();
+        for batch in images.chunks(BATCH) {
+            let entry = |(title, content): &(String, ImageContent)| match content {
+                ImageContent::Hash(hash) => json!({"title": title, "hash": hash}),
+                ImageContent::Copy(id) => json!({"title": title, "imageId": id}),
+                ImageContent::Link(link) => json!({"title": title, "link": link}),
+            };
+            let images: Vec<Value> = batch.iter().map(entry).collect();
+            let body = json!({"datasetId": dataset, "images": images, "forceMetadataForLinks": true, "skipValidation": false});
+            let infos: Vec<ImageInfo> = self.call("images.bulk.add", &body)?;
+            if infos.len() != batch.len() {
+                return Err(self.answer("images.bulk.add", "not one entry per image"));
+            }
+            added.extend(infos);
+        }
+        Ok(added)
+    }
+
+    /// The annotations of images, in pixels, in the order of `images`.
+    pub fn annotations(&self, dataset: u64, images: &[u64]) -> Result<Vec<Annotation>, ClientError> {
+        let method = "annotations.bulk.info";
+        let mut all = Vec::new();
+        for batch in images.chunks(BATCH) {
+            let body = json!({
+                "datasetId": dataset, "imageIds": batch, "withCustomBigData": false, "forceMetadataForLinks": true,
+                "integerCoords": false,
+            });
+            let mut infos: Vec<AnnotationInfo> = self.call(method, &body)?;
+            for &id in batch {
+                let place = infos.iter().position(|info| info.image_id == id);
+                let place = place.ok_or_else(|| self.answer(method, &format!("image {id} is missing")))?;
+                all.push(subpixel::annotation_from_platform(infos.swap_remove(place).annotation));
+            }
+        }
+        Ok(all)
+    }
+
+    /// Sets the annotations of images, given in pixels. What they had before is gone.
+    pub fn set_annotations(&self, dataset: u64, images: &[(u64, Annotation)]) -> Result<(), ClientError> {
+        for batch in images.chunks(BATCH) {
+            let entry = |(id, annotation): &(u64, Annotation)| json!({"imageId": id, "annotation": subpixel::annotation_to_platform(annotation.clone())});
+            let annotations: Vec<Value> = batch.iter().map(entry).collect();
+            let body =
+                json!({"datasetId": dataset, "annotations": annotations, "skipBoundsValidation": false});
+            let _: Value = self.call("annotations.bulk.add", &body)?;
+        }
+        Ok(())
+    }
+
+    /// Adds objects, given in pixels, to those that an image has, and gives their numbers. `meta` is the project's, with
+    /// numbers.
+    pub fn add_objects(
+        &self,
+        image: u64,
+        objects: &[Object],
+        meta: &ProjectMeta,
+    ) -> Result<Vec<u64>, ClientError> {
+        let method = "figures.bulk.add";
+        let mut ids = Vec::new();
+        for batch in objects.chunks(FIGURES) {
+            let mut figures = Vec::new();
+            for object in batch {
+                let class = meta.class(&object.class_title).and_then(|class| class.id);
+                let unknown =
+                    || self.answer(method, &format!("the project has no class `{}`", object.class_title));
+                let mut object = Object { class_id: Some(class.ok_or_else(unknown)?), ..object.clone() };
+                subpixel::to_platform(&mut object.geometry);
+                for tag in &mut object.tags {
+                    if let Some(id) = meta.tag(&tag.name).and_then(|tag| tag.id) {
+                        tag.extra.insert("tagId".into(), id.into());
+                    }
+                }
+                let geometry = object.geometry.to_value();
+                let mut figure = json!(object);
+                if let Value::Object(fields) = &mut figure {
+                    fields.insert("geometry".into(), geometry);
+                }
+                figures.push(figure);
+            }
+            let body = json!({"entityId": image, "figures": figures, "skipBoundsValidation": false});
+            let added: Vec<Id> = self.call(method, &body)?;
+            if added.len() != batch.len() {
+                return Err(self.answer(method, "not one entry per object"));
+            }
+            ids.extend(added.into_iter().map(|added| added.id));
+        }
+        Ok(ids)
+    }
+
+    /// A video; `None` if there is none.
+    pub fn video(&self, id: u64) -> Result<Option<VideoInfo>, ClientError> {
+        found(self.call("videos.info", &json!({"id": id, "forceMetadataForLinks": true})))
+    }
+
+    /// The videos of a dataset.
+    pub fn videos(&self, dataset: u64) -> Result<Vec<VideoInfo>, ClientError> {
+        let body = json!({"datasetId": dataset, "filter": [], "rawVideoMeta": false, "forceMetadataForLinks": false});
+        self.pages("videos.list", &body)
+    }
+
+    /// The file of a video.
+    pub fn download_video(&self, id: u64) -> Result<Vec<u8>, ClientError> {
+        self.bytes("videos.download", &json!({"id": id}))
+    }
+
+    /// The annotations of videos; their coordinates are pixels on the platform too.
+    pub fn video_annotations(
+        &self,
+        dataset: u64,
+        videos: &[u64],
+    ) -> Result<Vec<VideoAnnotation>, ClientError> {
+        self.call("videos.annotations.bulk.info", &json!({"datasetId": dataset, "videoIds": videos}))
+    }
+
+    /// Adds objects of these classes to a video, and gives their numbers.
+    pub fn add_video_objects(
+        &self,
+        dataset: u64,
+        video: u64,
+        classes: &[u64],
+    ) -> Result<Vec<u64>, ClientError> {
+        let method = "annotation-objects.bulk.add";
+        let mut ids = Vec::new();
+        for batch in classes.chunks(BATCH) {
+            let entry = |class: &u64| json!({"classId": class, "entityId": video});
+            let objects: Vec<Value> = batch.iter().map(entry).collect();
+            let added: Vec<Id> =
+                self.call(method, &json!({"datasetId": dataset, "annotationObjects": objects}))?;
+            if added.len() != batch.len() {
+                return Err(self.answer(method, "not one entry per object"));
+            }
+            ids.extend(added.into_iter().map(|added| added.id));
+        }
+        Ok(ids)
+    }
+
+    /// Adds figures to a video, and gives their numbers.
+    pub fn add_video_figures(&self, video: u64, figures: &[NewFigure]) -> Result<Vec<u64>, ClientError> {
+        let method = "figures.bulk.add";
+        let mut ids = Vec::new();
+        for batch in figures.chunks(FIGURES) {
+            let entry = |new: &NewFigure| {
+                let mut figure =
+                    crate::format::Figure { object_id: Some(new.object_id), ..new.figure.clone() };
+                figure.extra.insert("meta".into(), json!({"frame": new.frame}));
+                figure
+            };
+            let figures: Vec<_> = batch.iter().map(entry).collect();
+            let added: Vec<Id> = self.call(method, &json!({"entityId": video, "figures": figures}))?;
+            if added.len() != batch.len() {
+                return Err(self.answer(method, "not one entry per figure"));
+            }
+            ids.extend(added.into_iter().map(|added| added.id));
+        }
+        Ok(ids)
+    }
+}

@@ -1,0 +1,239 @@
+//! Requests that are tried again.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{ClientError, Connection};
+
+/// How requests are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientOptions {
+    /// How often a request is tried. 10 by default.
+    pub tries: u32,
+    /// Wait before the second try; doubled for each further one, up to a minute. One second by default.
+    pub retry_sleep: Duration,
+    /// The longest wait that the platform may ask for; beyond it the request fails. Five minutes by default.
+    pub max_wait: Duration,
+    /// How long connecting, and each reading or writing, may take. 30 s by default.
+    pub timeout: Duration,
+    /// How long a request may take in all. 10 minutes by default.
+    pub total_timeout: Duration,
+    /// The largest answer in bytes. 8 GiB by default, for videos.
+    pub max_answer: u64,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            tries: 10,
+            retry_sleep: Duration::from_secs(1),
+            max_wait: Duration::from_secs(300),
+            timeout: Duration::from_secs(30),
+            total_timeout: Duration::from_secs(600),
+            max_answer: 8 << 30,
+        }
+    }
+}
+
+/// A connection to the platform. Clones share their sockets.
+#[derive(Debug, Clone)]
+pub struct Client {
+    agent: ureq::Agent,
+    connection: Connection,
+    options: ClientOptions,
+}
+
+/// A file of a multipart request.
+pub(super) struct Part<'a> {
+    pub(super) content_type: &'static str,
+    pub(super) bytes: &'a [u8],
+}
+
+/// What went wrong in one try.
+enum Failure {
+    Network(String),
+    Status { status: u16, body: Vec<u8>, retry_after: Option<Duration> },
+}
+
+/// Statuses that pass.
+pub(super) const fn is_temporary(status: u16) -> bool {
+    matches!(status, 408 | 429 | 499 | 500 | 502 | 503 | 504 | 509 | 598 | 599)
+}
+
+impl Client {
+    /// A client of a platform; nothing is sent yet.
+    #[must_use]
+    pub fn new(connection: Connection, options: ClientOptions) -> Self {
+        let timeout = Some(options.timeout);
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            // A redirect would carry the token elsewhere.
+            .max_redirects(0)
+            .user_agent(concat!("eyespot/", env!("CARGO_PKG_VERSION")))
+            .timeout_global(Some(options.total_timeout))
+            .timeout_resolve(timeout)
+            .timeout_connect(timeout)
+            .timeout_per_read(timeout)
+            .timeout_per_write(timeout)
+            .build();
+        Self { agent: ureq::Agent::new_with_config(config), connection, options }
+    }
+
+    /// Calls a method of the API: JSON there, JSON back.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn call<T: DeserializeOwned>(&self, method: &str, body: &Value) -> Result<T, ClientError> {
+        let answer = self.bytes(method, body)?;
+        serde_json::from_slice(&answer).map_err(|error| self.answer(method, &error.to_string()))
+    }
+
+    /// Calls a method that gives a file.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn bytes(&self, method: &str, body: &Value) -> Result<Vec<u8>, ClientError> {
+        let body = body.to_string();
+        self.request(method, "application/json", || body.clone().into_bytes())
+    }
+
+    pub(super) fn multipart<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        parts: &[Part<'_>],
+    ) -> Result<T, ClientError> {
+        let mut hash = Sha256::new();
+        parts.iter().for_each(|part| hash.update(part.bytes));
+        // Of the content itself, so that no file can hold it.
+        let boundary = hash
+            .finalize()
+            .iter()
+            .take(16)
+            .fold("eyespot".to_owned(), |text, byte| format!("{text}{byte:02x}"));
+        let body = || {
+            let mut body = Vec::with_capacity(parts.iter().map(|part| part.bytes.len() + 200).sum());
+            for (index, part) in parts.iter().enumerate() {
+                let head = format!(
+                    "--{boundary}\r\nContent-Disposition: form-data; name=\"{index}-file\"; filename=\"{index}\"\r\nContent-Type: {}\r\n\r\n",
+                    part.content_type
+                );
+                body.extend_from_slice(head.as_bytes());
+                body.extend_from_slice(part.bytes);
+                body.extend_from_slice(b"\r\n");
+            }
+            body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+            body
+        };
+        let answer = self.request(method, &format!("multipart/form-data; boundary={boundary}"), body)?;
+        serde_json::from_slice(&answer).map_err(|error| self.answer(method, &error.to_string()))
+    }
+
+    /// All entries of a list that comes in pages.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`ClientError::Answer`] where not as many entries came as the platform said.
+    pub fn pages<T: DeserializeOwned>(&self, method: &str, body: &Value) -> Result<Vec<T>, ClientError> {
+        #[derive(serde::Deserialize)]
+        struct Page<T> {
+            total: u64,
+            #[serde(rename = "perPage")]
+            per_page: Option<u64>,
+            #[serde(rename = "pagesCount", default)]
+            pages: u64,
+            entities: Vec<T>,
+        }
+        let mut body = body.clone();
+        let mut set = |key: &str, value: Value| {
+            if let Value::Object(fields) = &mut body {
+                fields.insert(key.to_owned(), value);
+            }
+            body.clone()
+        };
+        set("sort", json!("id"));
+        let first: Page<T> = self.call(method, &set("sort_order", json!("asc")))?;
+        let mut entities = first.entities;
+        for page in 2..=first.pages {
+            set("per_page", json!(first.per_page));
+            let next: Page<T> = self.call(method, &set("page", json!(page)))?;
+            entities.extend(next.entities);
+        }
+        if entities.len() as u64 != first.total {
+            let reason =
+                format!("{} of {} entries came, the list changed meanwhile", entities.len(), first.total);
+            return Err(self.answer(method, &reason));
+        }
+        Ok(entities)
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        content_type: &str,
+        body: impl Fn() -> Vec<u8>,
+    ) -> Result<Vec<u8>, ClientError> {
+        let tries = self.options.tries.max(1);
+        let mut number = 0;
+        loop {
+            let failure = match self.once(method, content_type, &body()) {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            number += 1;
+            let backoff = self.options.retry_sleep.saturating_mul(1 << (number - 1).min(16));
+            let mut wait = backoff.min(Duration::from_secs(60));
+            let mut last = number >= tries;
+            if let Failure::Status { status, retry_after, .. } = &failure {
+                wait = wait.max(retry_after.unwrap_or_default());
+                last |= !is_temporary(*status) || wait > self.options.max_wait;
+            }
+            if last {
+                return Err(self.failed(method, number, failure));
+            }
+            std::thread::sleep(wait);
+        }
+    }
+
+    fn once(&self, method: &str, content_type: &str, body: &[u8]) -> Result<Vec<u8>, Failure> {
+        let url = format!("{}/public/api/v3/{method}", self.connection.address);
+        let network = |error: ureq::Error| Failure::Network(error.to_string());
+        let request = self.agent.post(&url).header("x-api-key", self.connection.token.secret());
+        let mut response = request.content_type(content_type).send(body).map_err(network)?;
+        let status = response.status().as_u16();
+        let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let retry_after = header.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
+        let limit = if status == 200 { self.options.max_answer } else { 1 << 20 };
+        let read = response.body_mut().with_config().limit(limit).read_to_vec();
+        match (status, read) {
+            (200, read) => read.map_err(network),
+            (_, read) => Err(Failure::Status { status, body: read.unwrap_or_default(), retry_after }),
+        }
+    }
+
+    fn failed(&self, method: &str, tries: u32, failure: Failure) -> ClientError {
+        let method = method.to_owned();
+        match failure {
+            Failure::Network(reason) => ClientError::Network { method, tries, reason: self.clean(&reason) },
+            Failure::Status { status, body, retry_after } => {
+                let answer: Value =
+                    serde_json::from_str(&self.clean(&String::from_utf8_lossy(&body))).unwrap_or_default();
+                let text = |key: &str| answer.get(key).and_then(Value::as_str).map(str::to_owned);
+                let reason = if matches!(status, 401 | 403) { "check API_TOKEN" } else { "no reason given" };
+                let message = text("error").or_else(|| text("message")).unwrap_or_else(|| reason.to_owned());
+                let details = answer.get("details").cloned().unwrap_or_default();
+                ClientError::Status { method, status, message, details, retry_after }
+            }
+        }
+    }
+
+    pub(super) fn answer(&self, method: &str, reason: &str) -> ClientError {
+        ClientError::Answer { method: method.to_owned(), reason: self.clean(reason) }
+    }
+
+    /// A platform may repeat what it was sent.
+    fn clean(&self, text: &str) -> String {
+        text.replace(self.connection.token.secret(), "***")
+    }
+}

@@ -1,0 +1,95 @@
+//! The platform's API.
+
+mod api;
+mod config;
+mod http;
+
+pub use api::{DatasetInfo, ImageContent, ImageInfo, NewFigure, ProjectInfo, VideoInfo, hash_of};
+pub use config::{Connection, Token};
+pub use http::{Client, ClientOptions};
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A request that failed. The token is in none of the messages.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// A setting is missing.
+    #[error("{name} is not set: set it in the environment or in ~/supervisely.env")]
+    Missing {
+        /// The variable.
+        name: &'static str,
+    },
+    /// A setting makes no sense.
+    #[error("{name}: {reason}: correct it in the environment or in ~/supervisely.env")]
+    Setting {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The file of settings can't be read.
+    #[error("{}: {source}: make it readable, or set SERVER_ADDRESS and API_TOKEN", path.display())]
+    EnvFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The platform could not be reached, or did not answer in time.
+    #[error("{method}: no answer after {tries} tries ({reason}): check SERVER_ADDRESS and the network")]
+    Network {
+        /// The API method.
+        method: String,
+        /// How often it was tried.
+        tries: u32,
+        /// What went wrong the last time.
+        reason: String,
+    },
+    /// The platform refuses, or was busy every time.
+    #[error("{method}: the platform answers with status {status}: {message}")]
+    Status {
+        /// The API method.
+        method: String,
+        /// The HTTP status.
+        status: u16,
+        /// What it says.
+        message: String,
+        /// What it says in detail.
+        details: serde_json::Value,
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// An answer of another form than expected.
+    #[error("{method}: the answer can't be understood ({reason}): the platform may be of another version")]
+    Answer {
+        /// The API method.
+        method: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl ClientError {
+    /// Can the same request succeed later?
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Network { .. } => true,
+            Self::Status { status, .. } => http::is_temporary(*status),
+            _ => false,
+        }
+    }
+}
+
+impl eyespot_core::Error for ClientError {
+    fn kind(&self) -> eyespot_core::ErrorKind {
+        use eyespot_core::ErrorKind;
+        match self {
+            Self::Missing { .. } | Self::Status { status: 404, .. } => ErrorKind::NotFound,
+            Self::Setting { .. } | Self::Answer { .. } => ErrorKind::InvalidInput,
+            Self::EnvFile { .. } | Self::Network { .. } | Self::Status { .. } => ErrorKind::Io,
+        }
+    }
+}

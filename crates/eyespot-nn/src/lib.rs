@@ -1,13 +1,15 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "host"))]
 extern crate std;
 
 mod check;
 mod error;
 mod format;
 pub mod graph;
+#[cfg(feature = "host")]
+pub mod host;
 mod kernels;
 mod model;
 mod network;

@@ -79,6 +79,8 @@ impl<'a> ValuesMut<'a> {
 pub struct Network<'m, A> {
     model: Model<'m>,
     arena: A,
+    #[cfg(feature = "host")]
+    program: Option<crate::host::Program<'m>>,
 }
 
 impl<'m, A: AsMut<[u64]> + AsRef<[u64]>> Network<'m, A> {
@@ -90,7 +92,12 @@ impl<'m, A: AsMut<[u64]> + AsRef<[u64]>> Network<'m, A> {
         let available = size_of_val(arena.as_ref());
         let needed = model.arena_bytes();
         if available >= needed {
-            return Ok(Self { model, arena });
+            return Ok(Self {
+                model,
+                arena,
+                #[cfg(feature = "host")]
+                program: None,
+            });
         }
         let reach = |layer: &Layer<'_>| extent(&layer.op);
         let first = model.layers().find(|layer| reach(layer) > available);
@@ -101,6 +108,18 @@ impl<'m, A: AsMut<[u64]> + AsRef<[u64]>> Network<'m, A> {
             needed,
             available,
         })
+    }
+
+    /// A model on a host: with its vector instructions and on several threads. Weights are packed once, here; results
+    /// don't depend on the number of threads. Take an [`Arena`](crate::host::Arena), which is aligned for vectors.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    #[cfg(feature = "host")]
+    pub fn on_host(model: Model<'m>, arena: A, host: crate::host::Host) -> Result<Self, ArenaError> {
+        let mut network = Self::new(model, arena)?;
+        network.program = Some(crate::host::Program::new(&network.model, host));
+        Ok(network)
     }
 
     /// The model.
@@ -142,8 +161,16 @@ impl<'m, A: AsMut<[u64]> + AsRef<[u64]>> Network<'m, A> {
 
     /// As [`run`](Self::run), and calls `after` with every layer when it is done and the bytes that it wrote: for
     /// profiles and for debugging.
-    pub fn run_with(&mut self, after: impl FnMut(&Layer<'m>, &[u8])) {
-        self.run_on::<Fast>(after);
+    pub fn run_with(&mut self, mut after: impl FnMut(&Layer<'m>, &[u8])) {
+        #[cfg(feature = "host")]
+        if let Some(program) = &mut self.program {
+            let arena: &mut [u8] = cast_slice_mut(self.arena.as_mut());
+            program.run(arena, self.model.weights(), |layer, arena| {
+                after(layer, arena.get(output_of(&layer.op)).unwrap_or(&[]));
+            });
+            return;
+        }
+        self.run_on::<Fast>(&mut after);
     }
 
     /// As [`run_with`](Self::run_with) by the plain definitions of the operators: slow, the same bits. For tests.
@@ -222,7 +249,7 @@ const fn softmax_element(numbers: &SoftmaxNumbers) -> Element {
 }
 
 /// Makes the output's place hold the input's values, unless it does already.
-fn move_to(arena: &mut [u8], input: Range<usize>, output: &Range<usize>) -> Option<()> {
+pub(crate) fn move_to(arena: &mut [u8], input: Range<usize>, output: &Range<usize>) -> Option<()> {
     if input != *output {
         let [input, output] = arena.get_disjoint_mut([input, output.clone()]).ok()?;
         output.copy_from_slice(input);
@@ -234,7 +261,7 @@ fn words(bytes: &[u8]) -> &[[u8; 4]] {
     bytes.as_chunks::<4>().0
 }
 
-fn run_op<K: Kernels>(op: &Op, arena: &mut [u8], weights: &[u8]) -> Option<()> {
+pub(crate) fn run_op<K: Kernels>(op: &Op, arena: &mut [u8], weights: &[u8]) -> Option<()> {
     let constants = |span: &Span| weights.get(range_of(span));
     match op {
         Op::Conv(conv) => run_conv::<K>(conv, arena, weights)?,

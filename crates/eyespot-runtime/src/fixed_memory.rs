@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use eyespot_core::{AnyError, Boxed, Error, ErrorKind};
+use eyespot_nn::host::{Arena, Host};
 use eyespot_nn::{ArenaError, LoadError, Model, Network, NnError, NnPredictor, NnStorage};
 
 use crate::registry::{Family, LoadOptions, Loaded, Weights};
@@ -59,7 +60,7 @@ impl Family for EyeFamily {
     }
 }
 
-type Predictor = NnPredictor<'static, Vec<u64>, Box<NnStorage<COLUMNS, CANDIDATES>>, COLUMNS, CANDIDATES>;
+type Predictor = NnPredictor<'static, Arena, Box<NnStorage<COLUMNS, CANDIDATES>>, COLUMNS, CANDIDATES>;
 
 /// The engine reads weights and names where they lie. Those of a loaded model stay for as long as the program runs.
 fn load(path: &Path) -> Result<Predictor, EyeError> {
@@ -67,7 +68,7 @@ fn load(path: &Path) -> Result<Predictor, EyeError> {
     let bytes: &'static [u8] = std::fs::read(path).map_err(read)?.leak();
     let predictor = |labels: &'static [&'static str]| {
         let model = Model::load(bytes)?;
-        let network = Network::new(model, vec![0u64; model.arena_words()])?;
+        let network = Network::on_host(model, Arena::new(model.arena_words()), Host::default())?;
         Ok::<_, EyeError>(NnPredictor::new(network, Box::new(NnStorage::new()), labels)?)
     };
     // Names of the classes: a text file beside the model, a line for each.

@@ -450,7 +450,11 @@ fn binary(reader: &mut Reader, node: &Node, kind: BinaryKind) -> Done {
     // Missing dimensions of the smaller side are in front.
     let mut shape = vec![1; rank - b.shape.len()];
     shape.extend(&b.shape);
-    let b = b.reshaped(&shape).ok_or_else(|| node.error("its sides don't fit each other"))?;
+    let b = if b.shape == shape {
+        b
+    } else {
+        b.reshaped(&shape).ok_or_else(|| node.error("its sides don't fit each other"))?
+    };
     let (left, right, output) = if a.shape == b.shape {
         // The same order of values on both sides is enough.
         let a = reader.graph.whole(&node.name, &a)?;

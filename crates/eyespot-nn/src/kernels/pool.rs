@@ -7,7 +7,7 @@ use crate::graph::{Activation, Pool, PoolKind, PoolQuant, Rescale, Shape};
 
 /// The taps of an output position that lie inside the image.
 #[inline]
-fn taps(pool: &Pool, axis: usize, position: usize) -> Range<usize> {
+pub(crate) fn taps(pool: &Pool, axis: usize, position: usize) -> Range<usize> {
     let start = position * usize::from(pool.window.stride[axis]);
     let pad = usize::from(pool.window.pad[axis]);
     let end = start + usize::from(pool.window.kernel[axis]);

@@ -102,6 +102,9 @@ pub enum ModeError {
         "this upload mode needs images of the platform as input: use create for files, cameras and streams"
     )]
     NeedsPlatform,
+    /// A new project is needed for the results.
+    #[error("the upload mode create needs a project to put the results into")]
+    NeedsTarget,
     /// The annotations of a video can't be replaced.
     #[error("results of a video can only be appended, or go into a new project: use append or create")]
     Video,

@@ -170,7 +170,7 @@ impl Client {
         let body = json!({
             "workspaceId": workspace, "name": name, "description": description, "type": project_type.as_str(),
         });
-        self.call("projects.add", &body)
+        self.add("projects.add", &body)
     }
 
     /// The classes and tags of a project, with their numbers.
@@ -210,7 +210,7 @@ impl Client {
         parent: Option<u64>,
     ) -> Result<DatasetInfo, ClientError> {
         let body = json!({"projectId": project, "name": name, "description": "", "parentId": parent});
-        self.call("datasets.add", &body)
+        self.add("datasets.add", &body)
     }
 
     /// An image; `None` if there is none.
@@ -277,7 +277,7 @@ impl Client {
             };
             let images: Vec<Value> = batch.iter().map(entry).collect();
             let body = json!({"datasetId": dataset, "images": images, "forceMetadataForLinks": true, "skipValidation": false});
-            let infos: Vec<ImageInfo> = self.call("images.bulk.add", &body)?;
+            let infos: Vec<ImageInfo> = self.add("images.bulk.add", &body)?;
             if infos.len() != batch.len() {
                 return Err(self.answer("images.bulk.add", "not one entry per image"));
             }
@@ -348,7 +348,7 @@ impl Client {
                 figures.push(figure);
             }
             let body = json!({"entityId": image, "figures": figures, "skipBoundsValidation": false});
-            let added: Vec<Id> = self.call(method, &body)?;
+            let added: Vec<Id> = self.add(method, &body)?;
             if added.len() != batch.len() {
                 return Err(self.answer(method, "not one entry per object"));
             }
@@ -395,7 +395,7 @@ impl Client {
             let entry = |class: &u64| json!({"classId": class, "entityId": video});
             let objects: Vec<Value> = batch.iter().map(entry).collect();
             let added: Vec<Id> =
-                self.call(method, &json!({"datasetId": dataset, "annotationObjects": objects}))?;
+                self.add(method, &json!({"datasetId": dataset, "annotationObjects": objects}))?;
             if added.len() != batch.len() {
                 return Err(self.answer(method, "not one entry per object"));
             }
@@ -416,7 +416,7 @@ impl Client {
                 figure
             };
             let figures: Vec<_> = batch.iter().map(entry).collect();
-            let added: Vec<Id> = self.call(method, &json!({"entityId": video, "figures": figures}))?;
+            let added: Vec<Id> = self.add(method, &json!({"entityId": video, "figures": figures}))?;
             if added.len() != batch.len() {
                 return Err(self.answer(method, "not one entry per figure"));
             }

@@ -97,7 +97,18 @@ impl Client {
     /// [`ClientError`].
     pub fn bytes(&self, method: &str, body: &Value) -> Result<Vec<u8>, ClientError> {
         let body = body.to_string();
-        self.request(method, "application/json", || body.clone().into_bytes())
+        self.request(method, "application/json", true, || body.clone().into_bytes())
+    }
+
+    /// Calls a method that adds something each time. It is tried again only where the platform has said that it was too
+    /// busy to do it; after any other trouble it may have been done, and the caller has to look first.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn add<T: DeserializeOwned>(&self, method: &str, body: &Value) -> Result<T, ClientError> {
+        let body = body.to_string();
+        let answer = self.request(method, "application/json", false, || body.clone().into_bytes())?;
+        serde_json::from_slice(&answer).map_err(|error| self.answer(method, &error.to_string()))
     }
 
     pub(super) fn multipart<T: DeserializeOwned>(
@@ -127,7 +138,8 @@ impl Client {
             body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
             body
         };
-        let answer = self.request(method, &format!("multipart/form-data; boundary={boundary}"), body)?;
+        let answer =
+            self.request(method, &format!("multipart/form-data; boundary={boundary}"), true, body)?;
         serde_json::from_slice(&answer).map_err(|error| self.answer(method, &error.to_string()))
     }
 
@@ -172,6 +184,7 @@ impl Client {
         &self,
         method: &str,
         content_type: &str,
+        repeatable: bool,
         body: impl Fn() -> Vec<u8>,
     ) -> Result<Vec<u8>, ClientError> {
         let tries = self.options.tries.max(1);
@@ -184,7 +197,8 @@ impl Client {
             number += 1;
             let backoff = self.options.retry_sleep.saturating_mul(1 << (number - 1).min(16));
             let mut wait = backoff.min(Duration::from_secs(60));
-            let mut last = number >= tries;
+            let refused = matches!(failure, Failure::Status { status: 429, .. });
+            let mut last = number >= tries || !(repeatable || refused);
             if let Failure::Status { status, retry_after, .. } = &failure {
                 wait = wait.max(retry_after.unwrap_or_default());
                 last |= !is_temporary(*status) || wait > self.options.max_wait;

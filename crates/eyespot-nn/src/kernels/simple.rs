@@ -113,6 +113,8 @@ fn run(axis: &Axis, size: usize, map: Option<&[i8]>, input: &[u8], output: &mut 
         for (to, &from) in output.zip(input).take(count) {
             *to = map[usize::from(from ^ 0x80)] as u8;
         }
+    } else if cfg!(feature = "host") && size == 4 && (axis.from != 1 || axis.to != 1) {
+        scattered(axis, input, output);
     } else if axis.from == 1 && axis.to == 1 {
         output[..count * size].copy_from_slice(&input[..count * size]);
     } else if size == 1 {
@@ -125,6 +127,16 @@ fn run(axis: &Axis, size: usize, map: Option<&[i8]>, input: &[u8], output: &mut 
         for at in 0..count {
             output[at * to..at * to + size].copy_from_slice(&input[at * from..at * from + size]);
         }
+    }
+}
+
+/// Words that don't lie side by side: a call of `memcpy` for each would cost more than the copy.
+#[inline(never)]
+fn scattered(axis: &Axis, input: &[u8], output: &mut [u8]) {
+    let (from, to) = (axis.from as usize, axis.to as usize);
+    let (input, output) = (input.as_chunks::<4>().0, output.as_chunks_mut::<4>().0);
+    for at in 0..axis.count as usize {
+        output[at * to] = input[at * from];
     }
 }
 

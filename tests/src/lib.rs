@@ -1,8 +1,10 @@
-//! What tests share: where their data is, and a loopback server.
+//! What tests share: where their data is, files of tensors, weights of noise, and a loopback server.
 
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a failed step is a failed test")]
 
 pub mod http;
+pub mod noise;
+pub mod tensors;
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What YOLOX-nano finds in real photos, as a user of the runtime gets it.
+//! What detectors find in real photos, as a user of the runtime gets it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +11,11 @@ use eyespot_tests::data;
 use eyespot_window::Tiles;
 
 fn yolox_nano() -> Option<Model> {
-    let weights = data("models/yolox_nano.onnx")?;
+    model("models/yolox_nano.onnx")
+}
+
+fn model(weights: &str) -> Option<Model> {
+    let weights = data(weights)?;
     let options = LoadOptions { device: "cpu".into() };
     let loader = Loader::from_env().unwrap();
     Some(loader.load(weights.to_str().unwrap(), &options, &mut NoProgress).unwrap())
@@ -24,22 +28,38 @@ fn detections(model: &Model, image: &std::path::Path, settings: &Settings) -> Ve
     prediction.results().detections().to_vec()
 }
 
-/// The same photos and thresholds through ONNX Runtime give .3073.
-#[test]
-fn average_precision_on_coco_photos() {
-    let (Some(model), Some(truth)) = (yolox_nano(), data("coco/instances.json")) else { return };
-    let dataset = Dataset::read(&truth).unwrap();
-    let settings = Settings { conf: Some(0.001), iou: Some(0.65), ..Settings::default() };
+fn average_precision(model: &Model, truth: &std::path::Path, settings: &Settings) -> f64 {
+    let dataset = Dataset::read(truth).unwrap();
     let mut results = Results::default();
     for image in &dataset.images {
         let path = truth.with_file_name("images").join(&image.file_name);
-        let found = detections(&model, &path, &settings);
+        let found = detections(model, &path, settings);
         results.push(&dataset, image.id, &found).unwrap();
     }
     let summary = coco::evaluate(&dataset, &results, &Params::default()).unwrap();
     println!("{summary}");
-    let ap = summary.metrics.ap.unwrap();
+    summary.metrics.ap.unwrap()
+}
+
+/// The same photos and thresholds through ONNX Runtime give .3073.
+#[test]
+fn average_precision_on_coco_photos() {
+    let (Some(model), Some(truth)) = (yolox_nano(), data("coco/instances.json")) else { return };
+    let settings = Settings { conf: Some(0.001), iou: Some(0.65), ..Settings::default() };
+    let ap = average_precision(&model, &truth, &settings);
     assert!((ap - 0.307).abs() <= 0.003, "AP {ap}");
+}
+
+/// The same photos and thresholds through ONNX Runtime and a decoder in NumPy give what
+/// `models/fastestdet/tests/golden/fastestdet.py` says.
+#[test]
+fn average_precision_of_fastestdet() {
+    let (Some(model), Some(truth)) = (model("models/fastestdet.pth"), data("coco/instances.json")) else {
+        return;
+    };
+    let settings = Settings { conf: Some(0.01), iou: Some(0.45), ..Settings::default() };
+    let ap = average_precision(&model, &truth, &settings);
+    assert!((ap - 0.1971).abs() <= 0.003, "AP {ap}");
 }
 
 /// A mosaic of 5120 x 3200 pixels with 414 objects: hopeless at once, good in windows.

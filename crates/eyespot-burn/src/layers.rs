@@ -1,5 +1,6 @@
 //! Functions between convolutions, for inference.
 
+use burn::module::Param;
 use burn::tensor::module::{avg_pool2d, interpolate, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, InterpolateMode, InterpolateOptions, MaxPoolOptions};
 use burn::tensor::{Tensor, activation};
@@ -17,6 +18,49 @@ pub fn silu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 #[must_use]
 pub fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     map(x, fast_sigmoid, activation::sigmoid)
+}
+
+/// `max(x, 0)`.
+#[must_use]
+pub fn relu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    map(x, |x| x.max(0.0), activation::relu)
+}
+
+/// `min(max(x, 0), 6)`.
+#[must_use]
+pub fn relu6<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    map(x, |x| x.clamp(0.0, 6.0), |x| x.clamp(0.0, 6.0))
+}
+
+/// A sigmoid of three straight lines: `min(max(x / 6 + 1/2, 0), 1)`.
+#[must_use]
+pub fn hard_sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    map(x, |x| (x / 6.0 + 0.5).clamp(0.0, 1.0), |x| (x / 6.0 + 0.5).clamp(0.0, 1.0))
+}
+
+/// Normalises the last dimension to a mean of 0 and a variance of 1, then scales and shifts it (Ba et al.,
+/// arXiv:1607.06450).
+#[derive(Debug, Clone)]
+pub struct LayerNorm {
+    weight: Param<Tensor<1>>,
+    bias: Param<Tensor<1>>,
+}
+
+impl LayerNorm {
+    const EPSILON: f32 = 1e-5;
+
+    pub(crate) const fn new(weight: Param<Tensor<1>>, bias: Param<Tensor<1>>) -> Self {
+        Self { weight, bias }
+    }
+
+    /// The same shape, normalised.
+    #[must_use]
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let centred = x.clone() - x.mean_dim(D - 1);
+        let variance = (centred.clone() * centred.clone()).mean_dim(D - 1);
+        let normal = centred / (variance + Self::EPSILON).sqrt();
+        normal * self.weight.val().unsqueeze() + self.bias.val().unsqueeze()
+    }
 }
 
 /// Max pooling with an odd kernel, stride 1 and the size kept.
@@ -38,6 +82,13 @@ pub fn average_pool(x: Tensor<4>, side: usize) -> Tensor<4> {
     avg_pool2d(x, AvgPoolOptions::new([side; 2]).with_stride([side; 2]))
 }
 
+/// The mean of an odd square around each pixel, zeros beyond the edge; a stride shrinks the size.
+#[must_use]
+pub fn average_pool_by(x: Tensor<4>, kernel: usize, stride: usize) -> Tensor<4> {
+    let options = AvgPoolOptions::new([kernel; 2]).with_stride([stride; 2]).with_padding([kernel / 2; 2]);
+    avg_pool2d(x, options)
+}
+
 /// The mean of each channel: height and width become 1.
 #[must_use]
 pub fn mean(x: Tensor<4>) -> Tensor<4> {
@@ -50,6 +101,13 @@ pub fn mean(x: Tensor<4>) -> Tensor<4> {
 #[must_use]
 pub fn upsample2(x: Tensor<4>) -> Tensor<4> {
     interpolate(x, InterpolateOptions::new(InterpolateMode::Nearest).with_scale_factor([2.0; 2]))
+}
+
+/// Another size, with values between the pixels' centres interpolated linearly.
+#[must_use]
+pub fn resize(x: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
+    let options = InterpolateOptions::new(InterpolateMode::Bilinear).with_align_corners(false);
+    interpolate(x, options.with_output_size([height, width]))
 }
 
 /// The tensors one after the other along the channels.

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use burn_store::bridge;
 
 use crate::weights::{GraphLayer, RawTensor};
-use crate::{WeightError, Weights};
+use crate::{LayerNorm, WeightError, Weights};
 
 /// Shape of a convolution with a square, odd kernel; the padding keeps the size at stride 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,13 +18,15 @@ pub struct Conv {
     stride: usize,
     groups: usize,
     bias: bool,
+    /// Less padding above and left.
+    lead: usize,
 }
 
 impl Conv {
     /// Input channels, output channels (0 takes what the weights have) and side of the kernel.
     #[must_use]
     pub const fn new(input: usize, output: usize, kernel: usize) -> Self {
-        Self { input, output, kernel, stride: 1, groups: 1, bias: true }
+        Self { input, output, kernel, stride: 1, groups: 1, bias: true, lead: 0 }
     }
 
     /// One kernel for each channel.
@@ -37,6 +39,15 @@ impl Conv {
     #[must_use]
     pub const fn stride(mut self, stride: usize) -> Self {
         self.stride = stride;
+        self
+    }
+
+    /// With a stride of 2 as TensorFlow does it: an even size is padded one pixel less above and left, so that each
+    /// kernel lies one pixel further.
+    #[must_use]
+    pub const fn halving(mut self) -> Self {
+        self.stride = 2;
+        self.lead = 1;
         self
     }
 
@@ -130,6 +141,7 @@ impl Loader {
     pub fn conv(&mut self, name: &str, conv: Conv, norm: Option<Norm<'_>>) -> Result<Conv2d, WeightError> {
         let Layer { shape, weight, bias } = self.layer(name, conv.shape(), conv.bias, norm)?;
         let padding = conv.kernel / 2;
+        let lead = padding.saturating_sub(conv.lead);
         Ok(Conv2d {
             weight: self.param(weight, shape),
             bias: bias.map(|bias| self.param(bias, [shape[0]])),
@@ -137,7 +149,7 @@ impl Loader {
             kernel_size: [conv.kernel; 2],
             dilation: [1; 2],
             groups: conv.groups,
-            padding: PaddingConfig2d::Explicit(padding, padding, padding, padding),
+            padding: PaddingConfig2d::Explicit(lead, lead, padding, padding),
         })
     }
 
@@ -160,6 +172,25 @@ impl Loader {
             weight: self.param(transposed, [input, output]),
             bias: bias.map(|bias| self.param(bias, [output])),
         })
+    }
+
+    /// A normalisation of the last dimension, of `size` numbers.
+    ///
+    /// # Errors
+    /// [`WeightError`], naming the tensor that is missing or does not fit.
+    pub fn layer_norm(&mut self, name: &str, size: usize) -> Result<LayerNorm, WeightError> {
+        let [gamma, beta] = ["weight", "bias"].map(|part| format!("{name}.{part}"));
+        let (weight, bias) = match &mut self.source {
+            Source::Weights(weights) => (weights.take(&gamma, &[size])?.1, weights.take(&beta, &[size])?.1),
+            Source::Synthetic { .. } => (vec![1.0; size], vec![0.0; size]),
+        };
+        self.parameters += 2 * size as u64;
+        if let Some(recorded) = &mut self.recorded {
+            for (name, values) in [(gamma, &weight), (beta, &bias)] {
+                recorded.push(bridge::from_data(TensorData::new(values.clone(), [size]), name, None));
+            }
+        }
+        Ok(LayerNorm::new(self.param(weight, [size]), self.param(bias, [size])))
     }
 
     /// The numbers of a layer, from wherever they come.

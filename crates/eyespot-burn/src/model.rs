@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
-use eyespot_core::{InputSize, ModelSpec};
+use eyespot_core::{InputSize, ModelSpec, PredictionsMut};
 use eyespot_decode::{Candidates, DecodeError, DecodeOptions};
-use eyespot_image::{Fit, Normalize, TensorFormat};
+use eyespot_image::{Fit, Letterbox, Normalize, TensorFormat};
 
-use crate::{Loader, WeightError, Weights};
+use crate::{COCO, Loader, WeightError, Weights};
 
 /// How images become the input of a model: `[batch, channels, height, width]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,6 +63,19 @@ pub trait BurnModel: FromWeights {
         options: &DecodeOptions<'_>,
         candidates: &mut Candidates<'_>,
     ) -> Result<(), DecodeError>;
+
+    /// Pushes the candidates that are left after suppression, best first, to `out`, in pixels of the image. A model that
+    /// gives masks or keypoints adds them here.
+    fn push(
+        &self,
+        results: &[&[f32]],
+        letterbox: &Letterbox,
+        candidates: &Candidates<'_>,
+        out: &mut PredictionsMut<'_>,
+    ) {
+        let _ = results;
+        candidates.push_into(out, |bbox| letterbox.to_source_clipped(bbox));
+    }
 }
 
 /// A model that describes how an object looks. [`BurnEmbedder`](crate::BurnEmbedder) makes it an embedder.
@@ -121,4 +134,14 @@ pub fn convert<M: FromWeights>(
 pub fn leak_labels<S: Into<String>>(names: impl IntoIterator<Item = S>) -> &'static [&'static str] {
     let names = names.into_iter().map(|name| &*String::leak(name.into()));
     Vec::leak(names.collect())
+}
+
+/// Names for so many classes: those of [`COCO`] for 80, otherwise numbers.
+#[must_use]
+pub fn labels(classes: u16) -> &'static [&'static str] {
+    if usize::from(classes) == COCO.len() {
+        &COCO
+    } else {
+        leak_labels((0..classes).map(|class| format!("class {class}")))
+    }
 }

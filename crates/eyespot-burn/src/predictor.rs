@@ -158,7 +158,7 @@ impl<M: BurnModel> BurnPredictor<M> {
             if let Some(nms) = nms {
                 nms.suppress(&mut candidates);
             }
-            candidates.push_into(&mut out.output(index), |bbox| letterbox.to_source_clipped(bbox));
+            self.model.push(&parts, letterbox, &candidates, &mut out.output(index));
             self.timings.nms += clock.lap();
         }
         prepared

@@ -13,6 +13,7 @@ pub mod keypoints;
 mod masks;
 mod matrix;
 mod merge;
+pub mod movenet;
 mod nms;
 mod options;
 pub mod oriented;

@@ -43,7 +43,9 @@ impl<'a> DecodeOptions<'a> {
         self
     }
 
-    pub(crate) fn keeps(&self, class: ClassId) -> bool {
+    /// Is a class one of those that the caller wants?
+    #[must_use]
+    pub fn keeps(&self, class: ClassId) -> bool {
         self.classes.is_all() || self.classes.keeps(class)
     }
 }

@@ -12,38 +12,49 @@ pub(crate) fn motion() -> Result<BoxedPredictor, AnyError> {
     Ok(Box::new(Boxed(predictor)))
 }
 
-#[cfg(feature = "yolox")]
+/// Any of the families of detectors in Burn.
+#[cfg(any(feature = "fastestdet", feature = "movenet", feature = "yolox"))]
 mod detectors {
+    use std::marker::PhantomData;
     use std::path::Path;
 
-    use eyespot_burn::{BurnPredictor, WeightFormat};
+    use eyespot_burn::{BurnModel, BurnPredictor};
     use eyespot_core::{AnyError, Boxed};
-    use yolox::Yolox;
 
-    use super::burn::{model, open};
+    use super::burn::{fits, model, open};
     use crate::registry::{Family, LoadOptions, Loaded, Weights};
 
-    /// YOLOX in Burn.
+    /// A family of detectors in Burn.
     #[derive(Debug)]
-    pub(crate) struct YoloxFamily;
+    pub(crate) struct Detectors<M> {
+        name: &'static str,
+        manifest: &'static str,
+        model: PhantomData<fn() -> M>,
+    }
 
-    impl Family for YoloxFamily {
-        fn name(&self) -> &'static str {
-            "yolox"
+    impl<M> Detectors<M> {
+        pub(crate) const fn new(name: &'static str, manifest: &'static str) -> Self {
+            Self { name, manifest, model: PhantomData }
+        }
+    }
+
+    impl<M: BurnModel + Send + 'static> Family for Detectors<M> {
+        fn name(&self) -> &str {
+            self.name
         }
 
         fn manifest(&self) -> &str {
-            yolox::MANIFEST
+            self.manifest
         }
 
         fn reads(&self, file: &Path) -> bool {
-            WeightFormat::of(file).is_ok()
+            fits::<M>(file)
         }
 
         fn load(&self, weights: Weights<'_>, options: &LoadOptions) -> Result<Loaded, AnyError> {
             let device = open(options)?;
             let name = device.to_string();
-            let model: Yolox = model(weights, &device)?;
+            let model: M = model(weights, &device)?;
             let predictor = BurnPredictor::new(model, device).map_err(AnyError::new)?;
             Ok(Loaded { plugin: Box::new(Boxed(predictor)), device: name })
         }
@@ -54,11 +65,11 @@ mod detectors {
 mod embedders {
     use std::path::Path;
 
-    use eyespot_burn::{BurnEmbedder, WeightFormat};
+    use eyespot_burn::BurnEmbedder;
     use eyespot_core::{AnyError, Boxed};
     use osnet::Osnet;
 
-    use super::burn::{model, open};
+    use super::burn::{fits, model, open};
     use crate::registry::{BoxedEmbedder, Family, LoadOptions, Loaded, Weights};
 
     /// OSNet in Burn.
@@ -75,7 +86,7 @@ mod embedders {
         }
 
         fn reads(&self, file: &Path) -> bool {
-            WeightFormat::of(file).is_ok()
+            fits::<Osnet>(file)
         }
 
         fn load(
@@ -91,12 +102,22 @@ mod embedders {
     }
 }
 
-#[cfg(any(feature = "yolox", feature = "osnet"))]
+#[cfg(any(feature = "fastestdet", feature = "movenet", feature = "osnet", feature = "yolox"))]
 mod burn {
+    use std::path::Path;
+
     use eyespot_burn::{BurnDevice, DeviceChoice, FromWeights, WeightError};
     use eyespot_core::AnyError;
 
     use crate::registry::{LoadOptions, Weights};
+
+    /// Are these weights of the family? A file that is damaged may be: its loader says what is wrong with it.
+    pub(super) fn fits<M: FromWeights>(file: &Path) -> bool {
+        match eyespot_burn::Weights::open(file) {
+            Ok(weights) => M::detect(&weights).is_ok(),
+            Err(error) => !matches!(error, WeightError::UnknownFormat { .. }),
+        }
+    }
 
     pub(super) fn open(options: &LoadOptions) -> Result<BurnDevice, AnyError> {
         let choice: DeviceChoice = options.device.parse().map_err(AnyError::new)?;
@@ -121,7 +142,7 @@ mod burn {
     }
 }
 
-#[cfg(feature = "yolox")]
-pub(crate) use detectors::YoloxFamily;
+#[cfg(any(feature = "fastestdet", feature = "movenet", feature = "yolox"))]
+pub(crate) use detectors::Detectors;
 #[cfg(feature = "osnet")]
 pub(crate) use embedders::OsnetFamily;

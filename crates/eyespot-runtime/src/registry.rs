@@ -136,7 +136,14 @@ impl Registry {
         #[cfg(feature = "nn")]
         registry.family(crate::fixed_memory::EyeFamily);
         #[cfg(feature = "yolox")]
-        registry.family(crate::builtin::YoloxFamily);
+        registry.family(crate::builtin::Detectors::<yolox::Yolox>::new("yolox", yolox::MANIFEST));
+        #[cfg(feature = "fastestdet")]
+        registry.family(crate::builtin::Detectors::<fastestdet::FastestDet>::new(
+            "fastestdet",
+            fastestdet::MANIFEST,
+        ));
+        #[cfg(feature = "movenet")]
+        registry.family(crate::builtin::Detectors::<movenet::MoveNet>::new("movenet", movenet::MANIFEST));
         #[cfg(feature = "osnet")]
         registry.embedder_family(crate::builtin::OsnetFamily);
         registry

@@ -117,7 +117,7 @@ impl FromWeights for Osnet {
 
     fn detect(weights: &Weights) -> Result<Config, WeightError> {
         let expected = || vec![0, 3, 7, 7];
-        let Some(stem) = weights.shape(STEM).or_else(|| weights.first_convolution()) else {
+        let Some(stem) = weights.shape(STEM).or_else(|| weights.layers().next()) else {
             return Err(WeightError::Missing { name: STEM.to_owned(), expected: expected() });
         };
         let width = stem.first().copied().unwrap_or_default();

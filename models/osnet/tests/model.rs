@@ -7,6 +7,10 @@ mod common;
 use burn::tensor::{Device, Tensor, TensorData};
 use eyespot_burn::{BurnEmbedder, DeviceChoice, FeatureModel, FromWeights, Loader, WeightError};
 use eyespot_core::{BBox, Embedder, Frame, ImageView, PixelFormat};
+use eyespot_tests::{
+    data, noise,
+    tensors::{checkpoint, safetensors},
+};
 use osnet::{MANIFEST, Osnet, Variant};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -25,7 +29,7 @@ fn features(model: &Osnet, input: Tensor<4>) -> Vec<f32> {
 }
 
 fn input(device: &Device) -> Tensor<4> {
-    let values: Vec<f32> = common::noise("input", 3 * 256 * 128).map(|noise| (2.0 * noise) as f32).collect();
+    let values: Vec<f32> = noise::noise("input", 3 * 256 * 128).map(|noise| (2.0 * noise) as f32).collect();
     Tensor::from_data(TensorData::new(values, [1, 3, 256, 128]), device)
 }
 
@@ -64,7 +68,7 @@ fn files_of_torchreid_give_the_features_of_the_reference() {
     for (variant, channels) in Variant::ALL.into_iter().zip(CHANNELS) {
         let tensors = common::torchreid(channels);
         let path = folder.path().join("osnet.safetensors");
-        std::fs::write(&path, common::safetensors(&tensors)).unwrap();
+        std::fs::write(&path, safetensors(&tensors)).unwrap();
         let model = Osnet::load(&path, &device).unwrap();
         assert_eq!(model.variant(), variant);
         assert_golden(&model, &device);
@@ -75,7 +79,7 @@ fn files_of_torchreid_give_the_features_of_the_reference() {
 fn a_checkpoint_of_a_training_is_read() {
     let (device, folder) = (Device::flex(), TempDir::new().unwrap());
     let path = folder.path().join("osnet.pth");
-    std::fs::write(&path, common::checkpoint(&common::torchreid(CHANNELS[0]))).unwrap();
+    std::fs::write(&path, checkpoint(&common::torchreid(CHANNELS[0]))).unwrap();
     assert_golden(&Osnet::load(&path, &device).unwrap(), &device);
     let saved = folder.path().join("osnet.bpk");
     Osnet::convert(&path, &saved, &device).unwrap();
@@ -89,7 +93,7 @@ fn a_gpu_gives_the_features_of_the_reference() {
     let device = DeviceChoice::Gpu(None).open().unwrap();
     eprintln!("{device}");
     let path = folder.path().join("osnet.safetensors");
-    std::fs::write(&path, common::safetensors(&common::torchreid(CHANNELS[0]))).unwrap();
+    std::fs::write(&path, safetensors(&common::torchreid(CHANNELS[0]))).unwrap();
     assert_golden(&Osnet::load(&path, device.device()).unwrap(), device.device());
 }
 
@@ -97,8 +101,8 @@ fn a_gpu_gives_the_features_of_the_reference() {
 fn what_does_not_fit_is_named() {
     let (device, folder) = (Device::flex(), TempDir::new().unwrap());
     let path = folder.path().join("osnet.safetensors");
-    let load = |tensors: &common::Tensors| {
-        std::fs::write(&path, common::safetensors(tensors)).unwrap();
+    let load = |tensors: &[eyespot_tests::tensors::Tensor]| {
+        std::fs::write(&path, safetensors(tensors)).unwrap();
         Osnet::load(&path, &device).unwrap_err()
     };
     let mut tensors = common::torchreid(CHANNELS[0]);
@@ -111,7 +115,7 @@ fn what_does_not_fit_is_named() {
     assert!(matches!(load(&tensors), WeightError::Unexpected { name, .. } if name == "conv2.0.IN.weight"));
     tensors[0].1 = vec![8, 6, 7, 7];
     assert!(matches!(load(&tensors), WeightError::Shape { name, .. } if name == "conv1.conv.weight"));
-    let Some(data) = common::data() else { return };
+    let Some(data) = data("") else { return };
     for file in ["fastestdet.pth", "yolox_nano.onnx", "nanodet_m_320.onnx"] {
         let error = Osnet::load(data.join("models").join(file), &device).unwrap_err();
         let typed = matches!(error, WeightError::Missing { .. } | WeightError::Shape { .. });

@@ -2,10 +2,9 @@
 #![cfg(feature = "flex")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod common;
-
 use eyespot_burn::{BurnEmbedder, DeviceChoice};
 use eyespot_core::{BBox, Embedder, Frame, ImageView, PixelFormat};
+use eyespot_tests::data;
 use osnet::{Osnet, Variant};
 
 fn cosine(a: &[f32], b: &[f32]) -> f32 {
@@ -15,7 +14,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 
 #[test]
 fn people_in_a_photo_have_the_features_of_the_reference() {
-    let Some(data) = common::data() else { return };
+    let Some(data) = data("") else { return };
     let golden = std::fs::read(data.join("golden/osnet_bus.json")).unwrap();
     let golden: serde_json::Value = serde_json::from_slice(&golden).unwrap();
     let device = DeviceChoice::Cpu.open().unwrap();

@@ -3,12 +3,11 @@
 mod backbone;
 mod blocks;
 mod head;
-mod labels;
 mod model;
 mod neck;
 mod variant;
 
-pub use labels::COCO;
+pub use eyespot_burn::COCO;
 pub use model::{LabelError, Yolox};
 pub use variant::{Config, ParseVariantError, Variant};
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use eyespot_burn::{BurnModel, FromWeights, InputFormat, Loader, WeightError, Weights, leak_labels};
+use eyespot_burn::{BurnModel, FromWeights, InputFormat, Loader, WeightError, Weights, labels};
 use eyespot_core::{ErrorKind, InputSize, ModelSpec};
 use eyespot_decode::yolox::{Head as Grid, STRIDES};
 use eyespot_decode::{Candidates, DecodeError, DecodeOptions};
@@ -13,7 +13,7 @@ use eyespot_image::{Channels, Fit, Layout, Normalize, TensorFormat};
 use crate::backbone::Backbone;
 use crate::head::Head;
 use crate::neck::Neck;
-use crate::{COCO, Config, Variant};
+use crate::{Config, Variant};
 
 /// Input channels of the stem.
 const STEM: &str = "backbone.backbone.stem.conv.conv.weight";
@@ -79,7 +79,7 @@ impl Yolox {
         eyespot_burn::convert(source, target, device)
     }
 
-    /// With other names for its classes. Without them, 80 classes have those of [`COCO`] and others a number.
+    /// With other names for its classes. Without them, 80 classes have those of [`COCO`](crate::COCO) and others a number.
     ///
     /// # Errors
     /// [`LabelError`] where they are not as many as the classes.
@@ -104,12 +104,15 @@ impl FromWeights for Yolox {
 
     fn detect(weights: &Weights) -> Result<Config, WeightError> {
         let expected = || vec![0, 12, 3, 3];
-        let Some(stem) = weights.shape(STEM).or_else(|| weights.first_convolution()) else {
+        // Of a graph, the first convolution.
+        let Some(stem) = weights.shape(STEM).or_else(|| weights.layers().next()) else {
             return Err(WeightError::Missing { name: STEM.to_owned(), expected: expected() });
         };
-        let width = stem.first().copied().unwrap_or_default();
-        Variant::ALL.map(Variant::config).into_iter().find(|config| config.width == width).ok_or_else(|| {
-            WeightError::Shape { name: STEM.to_owned(), found: stem.to_vec(), expected: expected() }
+        let mut configs = Variant::ALL.map(Variant::config).into_iter();
+        configs.find(|config| *stem == [config.width, 12, 3, 3]).ok_or_else(|| WeightError::Shape {
+            name: STEM.to_owned(),
+            found: stem.to_vec(),
+            expected: expected(),
         })
     }
 
@@ -120,18 +123,13 @@ impl FromWeights for Yolox {
             head: Head::load(loader, config)?,
         };
         let classes = network.head.classes();
-        let labels = if classes == COCO.len() {
-            &COCO[..]
-        } else {
-            leak_labels((0..classes).map(|class| format!("class {class}")))
-        };
         // Class ids have 16 bits.
         let classes = u16::try_from(classes).map_err(|_| WeightError::Shape {
             name: "head.cls_preds.0.weight".to_owned(),
             found: vec![classes, config.channels()[0], 1, 1],
             expected: vec![usize::from(u16::MAX), config.channels()[0], 1, 1],
         })?;
-        Ok(Self { variant: config.variant, network, classes, labels })
+        Ok(Self { variant: config.variant, network, classes, labels: labels(classes) })
     }
 }
 

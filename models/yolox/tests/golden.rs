@@ -3,8 +3,6 @@
 #![cfg(feature = "flex")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod common;
-
 use std::path::Path;
 
 use burn::tensor::{Tensor, TensorData};
@@ -13,6 +11,8 @@ use eyespot_core::{
     BBox, ClassId, Detection, Frame, ImageView, PixelFormat, PredictOptions, PredictionsBuf,
     PredictionsStorage, Predictor,
 };
+use eyespot_tests::data;
+use eyespot_tests::tensors::{npy_f32, npy_u8};
 use image::RgbImage;
 use yolox::Yolox;
 
@@ -28,15 +28,13 @@ fn raw_output_equals_onnx_runtime_through_wgpu() {
 }
 
 fn raw_output(choice: DeviceChoice) {
-    let Some(data) = common::data() else { return };
+    let Some(data) = data("") else { return };
     let device = choice.open().unwrap();
     eprintln!("{device}");
     let model = Yolox::load(data.join("models/yolox_nano.onnx"), device.device()).unwrap();
     for image in ["bus", "dog"] {
-        let (shape, input) =
-            common::npy_u8(&data.join(format!("golden/yolox_nano_{image}.jpg.input_u8.npy")));
-        let (_, expected) =
-            common::npy_f32(&data.join(format!("golden/yolox_nano_{image}.jpg.output_raw_f32.npy")));
+        let (shape, input) = npy_u8(&data.join(format!("golden/yolox_nano_{image}.jpg.input_u8.npy")));
+        let (_, expected) = npy_f32(&data.join(format!("golden/yolox_nano_{image}.jpg.output_raw_f32.npy")));
         let input: Vec<f32> = input.into_iter().map(f32::from).collect();
         let shape: [usize; 4] = shape.try_into().unwrap();
         let input = Tensor::<4>::from_data(TensorData::new(input, shape), device.device());
@@ -78,7 +76,7 @@ impl Compared {
 
 /// Runs the images of the reference; `open` gives the image that stands for one, and its scale.
 fn compare(open: impl Fn(&str, &Path) -> Option<(RgbImage, f32)>, check: impl Fn(&str, &Compared)) -> usize {
-    let Some(data) = common::data() else { return usize::MAX };
+    let Some(data) = data("") else { return usize::MAX };
     let device = DeviceChoice::Cpu.open().unwrap();
     let model = Yolox::load(data.join("models/yolox_nano.onnx"), device.device()).unwrap();
     let mut predictor = BurnPredictor::new(model, device).unwrap();
@@ -118,7 +116,7 @@ fn detections_equal_the_reference() {
     let open = |name: &str, data: &Path| {
         let file = name.strip_prefix("images/").unwrap_or(name);
         let path = data.join(format!("golden/yolox_nano_{file}.input_u8.npy"));
-        let (shape, planes) = path.is_file().then(|| common::npy_u8(&path))?;
+        let (shape, planes) = path.is_file().then(|| npy_u8(&path))?;
         let (height, width) = (shape[2], shape[3]);
         let rgb = (0..height * width)
             .flat_map(|at| [2, 1, 0].map(|plane| planes[plane * height * width + at]))

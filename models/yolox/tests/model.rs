@@ -2,14 +2,14 @@
 #![cfg(feature = "flex")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod common;
-
 use burn::tensor::{Device, Tensor, TensorData};
 use eyespot_burn::{BurnError, BurnModel, BurnPredictor, DeviceChoice, FromWeights, Loader, WeightError};
 use eyespot_core::{
     Frame, ImageView, InputSize, PixelFormat, PredictOptions, Predictions, PredictionsBuf,
     PredictionsStorage, Predictor,
 };
+use eyespot_tests::data;
+use eyespot_tests::tensors::{npy_f32, npy_u8, safetensors};
 use tempfile::TempDir;
 use yolox::{COCO, MANIFEST, Variant, Yolox};
 
@@ -167,7 +167,7 @@ fn a_saved_model_gives_the_same_output() {
 /// checkpoint.
 #[test]
 fn unfolded_weights_give_the_output_of_the_reference() {
-    let Some(data) = common::data() else { return };
+    let Some(data) = data("") else { return };
     let (device, folder) = (Device::flex(), TempDir::new().unwrap());
     let saved = folder.path().join("nano.bpk");
     Yolox::convert(data.join("models/yolox_nano.onnx"), &saved, &device).unwrap();
@@ -222,10 +222,10 @@ fn unfolded_weights_give_the_output_of_the_reference() {
         assert!(tensors.iter().any(|(other, ..)| other == name), "{name}");
     }
     let path = folder.path().join("nano.safetensors");
-    std::fs::write(&path, common::safetensors(&tensors)).unwrap();
+    std::fs::write(&path, safetensors(&tensors)).unwrap();
     let model = Yolox::load(&path, &device).unwrap();
-    let (shape, input) = common::npy_u8(&data.join("golden/yolox_nano_bus.jpg.input_u8.npy"));
-    let (_, expected) = common::npy_f32(&data.join("golden/yolox_nano_bus.jpg.output_raw_f32.npy"));
+    let (shape, input) = npy_u8(&data.join("golden/yolox_nano_bus.jpg.input_u8.npy"));
+    let (_, expected) = npy_f32(&data.join("golden/yolox_nano_bus.jpg.output_raw_f32.npy"));
     let shape: [usize; 4] = shape.try_into().unwrap();
     let input = TensorData::new(input.into_iter().map(f32::from).collect::<Vec<_>>(), shape);
     let output = model.forward(Tensor::from_data(input, &device)).remove(0);
@@ -236,7 +236,7 @@ fn unfolded_weights_give_the_output_of_the_reference() {
 
 #[test]
 fn weights_of_other_models_are_refused() {
-    let Some(data) = common::data() else { return };
+    let Some(data) = data("") else { return };
     let device = Device::flex();
     for file in ["fastestdet.pth", "fastestdet_352.onnx", "nanodet_m_320.onnx", "rtmdet_nano_person.onnx"] {
         let error = Yolox::load(data.join("models").join(file), &device).unwrap_err();

@@ -69,6 +69,8 @@ impl WeightFormat {
 #[derive(Debug, Default)]
 pub struct Weights {
     tensors: BTreeMap<String, RawTensor>,
+    /// What lies beside the dictionary of the model: an optimiser, a step counter, or a head. Nobody has to take it.
+    beside: BTreeMap<String, RawTensor>,
     /// The layers of an ONNX graph in the order of execution.
     layers: Option<VecDeque<GraphLayer>>,
 }
@@ -106,23 +108,25 @@ impl Weights {
     /// Tensors by their name in the module: without the dictionaries that checkpoints wrap around the model.
     fn named(tensors: impl Iterator<Item = RawTensor>) -> Self {
         let mut all: BTreeMap<_, _> = tensors.map(|tensor| (tensor.name.clone(), tensor)).collect();
+        let mut beside = BTreeMap::new();
         for wrapper in ["ema_model.", "model.", "state_dict.", "module."] {
-            // What lies beside it (an optimiser, a step counter) is no weight of the model.
             if all.keys().any(|name| name.starts_with(wrapper)) {
-                all = all
-                    .into_iter()
-                    .filter_map(|(name, tensor)| Some((name.strip_prefix(wrapper)?.to_owned(), tensor)))
-                    .collect();
+                for (name, tensor) in std::mem::take(&mut all) {
+                    match name.strip_prefix(wrapper) {
+                        Some(inner) => all.insert(inner.to_owned(), tensor),
+                        None => beside.insert(name, tensor),
+                    };
+                }
             }
         }
         all.retain(|name, _| !name.ends_with("num_batches_tracked"));
-        Self { tensors: all, layers: None }
+        Self { tensors: all, beside, layers: None }
     }
 
     /// The shape of a tensor.
     #[must_use]
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
-        self.tensors.get(name).map(|tensor| tensor.shape.as_slice())
+        self.tensors.get(name).or_else(|| self.beside.get(name)).map(|tensor| tensor.shape.as_slice())
     }
 
     /// Names and shapes, in the order of the names.
@@ -130,10 +134,9 @@ impl Weights {
         self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.shape.as_slice()))
     }
 
-    /// The weight shape of the first convolution of an ONNX graph.
-    #[must_use]
-    pub fn first_convolution(&self) -> Option<&[usize]> {
-        self.shape(&self.layers.as_ref()?.front()?.weight)
+    /// The weight shapes of the layers of an ONNX graph, in the order of execution; none for other formats.
+    pub fn layers(&self) -> impl Iterator<Item = &[usize]> {
+        self.layers.iter().flatten().map(|layer| self.shape(&layer.weight).unwrap_or_default())
     }
 
     /// The next layer of an ONNX graph in the order of execution. `None` for files whose tensors are found by name.
@@ -143,9 +146,12 @@ impl Weights {
         Some(layers.pop_front().ok_or_else(missing))
     }
 
-    /// Drops the tensors below a name, such as `classifier`: a head that is only needed in training.
+    /// Drops the tensors of a name and below it, such as `classifier`: a head that is only needed in training.
     pub fn ignore(&mut self, name: &str) {
-        self.tensors.retain(|tensor, _| !tensor.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')));
+        let below = |tensor: &str| {
+            tensor.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.tensors.retain(|tensor, _| !below(tensor));
     }
 
     /// Takes a tensor out, as 32-bit floats. A size of 0 in `expected` stands for any.
@@ -153,7 +159,12 @@ impl Weights {
     /// # Errors
     /// [`WeightError::Missing`], [`WeightError::Shape`], [`WeightError::NonFinite`], [`WeightError::Values`].
     pub fn take(&mut self, name: &str, expected: &[usize]) -> Result<(Vec<usize>, Vec<f32>), WeightError> {
-        let Some(tensor) = self.tensors.remove(name) else {
+        let tensor = match self.layers {
+            // Layers of a graph may share a constant.
+            Some(_) => self.tensors.get(name).cloned(),
+            None => self.tensors.remove(name).or_else(|| self.beside.remove(name)),
+        };
+        let Some(tensor) = tensor else {
             return Err(WeightError::Missing { name: name.to_owned(), expected: expected.to_vec() });
         };
         let shape = tensor.shape.to_vec();

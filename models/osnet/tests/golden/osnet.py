@@ -6,25 +6,17 @@ are noise that depends on names alone, so that a test makes the same. Needs nump
 
 import json
 import pathlib
+import sys
 
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[4] / "tests" / "golden"))
+from noise import noise, weight  # noqa: E402
+
 WIDTHS = {"x0-25": [16, 64, 96, 128], "x0-5": [32, 128, 192, 256], "x0-75": [48, 192, 288, 384], "x1-0": [64, 256, 384, 512]}
-
-
-def noise(name, count):
-    """SplitMix64 that starts from the FNV-1a hash of the name; -1..1."""
-    state = 0xCBF29CE484222325
-    for byte in name.encode():
-        state = (state ^ byte) * 0x100000001B3 % 2**64
-    with np.errstate(over="ignore"):
-        z = np.uint64(state) + np.uint64(0x9E3779B97F4A7C15) * np.arange(1, count + 1, dtype=np.uint64)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((z ^ (z >> np.uint64(31))) >> np.uint64(40)).astype(np.float64) / 2**23 - 1.0
 
 
 class Graph:
@@ -32,18 +24,8 @@ class Graph:
         self.nodes, self.constants, self.count = [], [], 0
 
     def constant(self, name, shape):
-        values = noise(name, int(np.prod(shape)))
-        kind = name.rsplit(".", 1)[1]
-        if len(shape) > 1:
-            values = values * np.sqrt(2.0 / np.prod(shape[1:]))
-        elif kind == "weight":
-            values = 1.0 + 0.25 * values
-        elif kind == "running_var":
-            values = 1.0 + 0.5 * values
-        else:
-            values = 0.125 * values
         if all(constant.name != name for constant in self.constants):
-            self.constants.append(numpy_helper.from_array(values.astype(np.float32).reshape(shape), name))
+            self.constants.append(numpy_helper.from_array(weight(name, shape), name))
         return name
 
     def add(self, operator, inputs, **attributes):

@@ -1,0 +1,102 @@
+//! The model as a whole.
+
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor};
+use eyespot_burn::{BurnModel, FromWeights, InputFormat, Loader, WeightError, Weights, labels};
+use eyespot_core::{InputSize, ModelSpec};
+use eyespot_decode::fastestdet::{Head as Grid, TRAINED};
+use eyespot_decode::{Candidates, DecodeError, DecodeOptions};
+use eyespot_image::{Channels, Fit, Layout, Normalize, TensorFormat};
+
+use crate::backbone::Backbone;
+use crate::head::{Head, Neck};
+
+/// The first convolution, and the first of a unit: no other family has both.
+const SIGNATURE: [(&str, [usize; 4]); 2] = [
+    ("backbone.first_conv.0.weight", [24, 3, 3, 3]),
+    ("backbone.stage2.0.branch_proj.0.weight", [24, 1, 3, 3]),
+];
+
+/// FastestDet (github.com/dog-qiuqiu/FastestDet, BSD-3-Clause): 0.24 million parameters, one box per cell of a grid with
+/// a stride of 16.
+#[derive(Debug, Clone)]
+pub struct FastestDet {
+    backbone: Backbone,
+    neck: Neck,
+    head: Head,
+    classes: u16,
+    labels: &'static [&'static str],
+}
+
+impl FastestDet {
+    /// Loads weights: the published `.pth` or ONNX file, safetensors, or what [`eyespot_burn::convert`] wrote. The
+    /// number of classes follows from the shapes.
+    ///
+    /// # Errors
+    /// [`WeightError`].
+    pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self, WeightError> {
+        eyespot_burn::load(path, device)
+    }
+}
+
+impl FromWeights for FastestDet {
+    type Config = ();
+
+    fn detect(weights: &Weights) -> Result<(), WeightError> {
+        let mut layers = weights.layers();
+        for (name, expected) in SIGNATURE {
+            let Some(found) = weights.shape(name).or_else(|| layers.next()) else {
+                return Err(WeightError::Missing { name: name.to_owned(), expected: expected.to_vec() });
+            };
+            if *found != expected {
+                let (found, expected) = (found.to_vec(), expected.to_vec());
+                return Err(WeightError::Shape { name: name.to_owned(), found, expected });
+            }
+        }
+        Ok(())
+    }
+
+    fn build((): (), loader: &mut Loader) -> Result<Self, WeightError> {
+        let (backbone, neck) = (Backbone::load(loader)?, Neck::load(loader)?);
+        let head = Head::load(loader)?;
+        // Class ids have 16 bits.
+        let classes = u16::try_from(head.classes()).map_err(|_| WeightError::Shape {
+            name: "detect_head.cls_layers.conv5x5.3.weight".to_owned(),
+            found: vec![head.classes(), 96, 1, 1],
+            expected: vec![usize::from(u16::MAX), 96, 1, 1],
+        })?;
+        Ok(Self { backbone, neck, head, classes, labels: labels(classes) })
+    }
+}
+
+impl BurnModel for FastestDet {
+    fn spec(&self) -> ModelSpec<'_> {
+        // The score is a product: what its authors show has 0.65 and more, which is 0.45 for other detectors.
+        ModelSpec { conf: 0.45, ..ModelSpec::boxes("fastestdet/fastestdet", Some(TRAINED), self.labels) }
+    }
+
+    fn input_format(&self) -> InputFormat {
+        let tensor = TensorFormat::new(Layout::Planar, Channels::Bgr, Normalize::UNIT);
+        InputFormat { tensor, fit: Fit::Stretch, multiple: 32 }
+    }
+
+    fn iou(&self) -> Option<f32> {
+        Some(0.45)
+    }
+
+    fn forward(&self, input: Tensor<4>) -> Vec<Tensor<3>> {
+        vec![self.head.forward(self.neck.forward(self.backbone.forward(input)))]
+    }
+
+    fn decode(
+        &self,
+        results: &[&[f32]],
+        input: InputSize,
+        options: &DecodeOptions<'_>,
+        candidates: &mut Candidates<'_>,
+    ) -> Result<(), DecodeError> {
+        let raw = results.first().copied().unwrap_or_default();
+        Grid::new(input, self.classes).decode(raw, options, candidates)
+    }
+}

@@ -1,0 +1,61 @@
+//! Four maps of the same features.
+
+use burn::nn::conv::Conv2d;
+use burn::tensor::Tensor;
+use eyespot_burn::{Conv, Loader, WeightError, sigmoid};
+
+use crate::backbone::WIDTH;
+use crate::blocks::Separable;
+use crate::model::KEYPOINTS;
+
+/// Channels inside a branch.
+const HIDDEN: usize = 96;
+
+#[derive(Debug, Clone)]
+struct Branch(Separable, Conv2d);
+
+impl Branch {
+    fn load(loader: &mut Loader, name: &str, channels: usize) -> Result<Self, WeightError> {
+        let features = Separable::load(loader, name, [WIDTH, HIDDEN])?;
+        Ok(Self(features, loader.conv(&format!("{name}.values"), Conv::new(HIDDEN, channels, 1), None)?))
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.1.forward(self.0.forward(x))
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Head {
+    regression: Branch,
+    offsets: Branch,
+    heatmaps: Branch,
+    center: Branch,
+}
+
+impl Head {
+    pub(crate) fn load(loader: &mut Loader) -> Result<Self, WeightError> {
+        let keypoints = KEYPOINTS.len();
+        Ok(Self {
+            regression: Branch::load(loader, "regression", 2 * keypoints)?,
+            offsets: Branch::load(loader, "offsets", 2 * keypoints)?,
+            heatmaps: Branch::load(loader, "heatmaps", keypoints)?,
+            center: Branch::load(loader, "center", 1)?,
+        })
+    }
+
+    /// Centre, heatmaps, regression and offsets, each `[batch, channels, cells]`: what [`eyespot_decode::movenet`] reads.
+    pub(crate) fn forward(&self, x: &Tensor<4>) -> Vec<Tensor<3>> {
+        let flat = |x: Tensor<4>| {
+            let [batch, channels, height, width] = x.dims();
+            x.reshape([batch, channels, height * width])
+        };
+        let run = |branch: &Branch| branch.forward(x.clone());
+        vec![
+            flat(sigmoid(run(&self.center))),
+            flat(sigmoid(run(&self.heatmaps))),
+            flat(run(&self.regression)),
+            flat(run(&self.offsets)),
+        ]
+    }
+}

@@ -13,7 +13,7 @@ pub(crate) fn motion() -> Result<BoxedPredictor, AnyError> {
 }
 
 /// Any of the families of detectors in Burn.
-#[cfg(any(feature = "fastestdet", feature = "movenet", feature = "yolox"))]
+#[cfg(any(feature = "fastestdet", feature = "movenet", feature = "rtdetr", feature = "yolox"))]
 mod detectors {
     use std::marker::PhantomData;
     use std::path::Path;
@@ -102,7 +102,13 @@ mod embedders {
     }
 }
 
-#[cfg(any(feature = "fastestdet", feature = "movenet", feature = "osnet", feature = "yolox"))]
+#[cfg(any(
+    feature = "fastestdet",
+    feature = "movenet",
+    feature = "osnet",
+    feature = "rtdetr",
+    feature = "yolox"
+))]
 mod burn {
     use std::path::Path;
 
@@ -142,7 +148,7 @@ mod burn {
     }
 }
 
-#[cfg(any(feature = "fastestdet", feature = "movenet", feature = "yolox"))]
+#[cfg(any(feature = "fastestdet", feature = "movenet", feature = "rtdetr", feature = "yolox"))]
 pub(crate) use detectors::Detectors;
 #[cfg(feature = "osnet")]
 pub(crate) use embedders::OsnetFamily;

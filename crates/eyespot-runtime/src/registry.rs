@@ -144,6 +144,8 @@ impl Registry {
         ));
         #[cfg(feature = "movenet")]
         registry.family(crate::builtin::Detectors::<movenet::MoveNet>::new("movenet", movenet::MANIFEST));
+        #[cfg(feature = "rtdetr")]
+        registry.family(crate::builtin::Detectors::<rtdetr::RtDetr>::new("rtdetr", rtdetr::MANIFEST));
         #[cfg(feature = "osnet")]
         registry.embedder_family(crate::builtin::OsnetFamily);
         registry

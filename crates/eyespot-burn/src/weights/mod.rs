@@ -109,7 +109,7 @@ impl Weights {
     fn named(tensors: impl Iterator<Item = RawTensor>) -> Self {
         let mut all: BTreeMap<_, _> = tensors.map(|tensor| (tensor.name.clone(), tensor)).collect();
         let mut beside = BTreeMap::new();
-        for wrapper in ["ema_model.", "model.", "state_dict.", "module."] {
+        for wrapper in ["ema_model.", "model.", "state_dict.", "module.", "model."] {
             if all.keys().any(|name| name.starts_with(wrapper)) {
                 for (name, tensor) in std::mem::take(&mut all) {
                     match name.strip_prefix(wrapper) {

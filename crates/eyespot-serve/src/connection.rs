@@ -19,7 +19,8 @@ use crate::app::{App, router};
 pub(crate) type Acceptor = tokio_rustls::TlsAcceptor;
 /// Without the feature there is none.
 #[cfg(not(feature = "tls"))]
-pub(crate) type Acceptor = std::convert::Infallible;
+#[derive(Clone)]
+pub(crate) enum Acceptor {}
 
 /// Accepts until it is told to stop; then waits for answers that are under way.
 pub(crate) async fn accept(

@@ -169,7 +169,8 @@ fn matching() -> Result<Vec<Picture>, ConfigError> {
         16..26 => vec![person(walk(t), 0.35)],
         _ => vec![person(walk(t), 0.9)],
     });
-    let behind = Scene::new(36, |t| if (14..24).contains(&t) { vec![] } else { vec![person(4.0 * t as f32, 0.9)] });
+    let behind =
+        Scene::new(36, |t| if (14..24).contains(&t) { vec![] } else { vec![person(4.0 * t as f32, 0.9)] });
     let twice = Scene::new(36, |t| {
         let mut seen = vec![person(walk(t), 0.9)];
         if t >= 10 {

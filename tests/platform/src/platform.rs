@@ -110,13 +110,11 @@ impl Platform {
     }
 
     /// What is stored. Requests wait as long as this is held.
-    #[must_use]
     pub fn store(&self) -> MutexGuard<'_, Store> {
         lock(&self.shared.store)
     }
 
     /// The faults that are switched on.
-    #[must_use]
     pub fn faults(&self) -> MutexGuard<'_, Faults> {
         lock(&self.shared.faults)
     }

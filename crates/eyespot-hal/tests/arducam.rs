@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 
 use embedded_hal::i2c::{self, I2c, NoAcknowledgeSource};
 use embedded_hal::spi::{self, Operation, SpiDevice};
@@ -170,6 +171,94 @@ fn gray_and_yuyv_frames() {
             assert_eq!((model.borrow().resets, model.borrow().captures), (1, 2));
         }
     }
+}
+
+/// The same buses for a firmware with tasks: each call lets others run once before it goes on.
+struct Shared<T>(T);
+
+/// Waits once.
+async fn others_run() {
+    let mut waited = false;
+    std::future::poll_fn(
+        |_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending },
+    )
+    .await;
+}
+
+impl spi::ErrorType for Shared<Bus> {
+    type Error = spi::ErrorKind;
+}
+
+impl embedded_hal_async::spi::SpiDevice for Shared<Bus> {
+    async fn transaction(&mut self, operations: &mut [Operation<'_, u8>]) -> Result<(), spi::ErrorKind> {
+        others_run().await;
+        SpiDevice::transaction(&mut self.0, operations)
+    }
+}
+
+impl i2c::ErrorType for Shared<Bus> {
+    type Error = i2c::ErrorKind;
+}
+
+impl embedded_hal_async::i2c::I2c for Shared<Bus> {
+    async fn transaction(
+        &mut self,
+        device: u8,
+        operations: &mut [i2c::Operation<'_>],
+    ) -> Result<(), i2c::ErrorKind> {
+        others_run().await;
+        I2c::transaction(&mut self.0, device, operations)
+    }
+}
+
+impl embedded_hal_async::delay::DelayNs for Shared<NoopDelay> {
+    async fn delay_ns(&mut self, _: u32) {
+        others_run().await;
+    }
+}
+
+/// Polls at most so often; the output, if there was one by then, and the number of polls.
+fn poll<F: Future>(future: F, most: usize) -> (Option<F::Output>, usize) {
+    let mut future = std::pin::pin!(future);
+    for count in 1..=most {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return (Some(output), count);
+        }
+    }
+    (None, most)
+}
+
+#[test]
+fn waiting_buses_give_the_same_frames_and_let_others_run() {
+    let config = CameraConfig::new(CameraSize::Qqvga);
+    let (_, mut blocking) = camera(config, config.bytes());
+    let model = Rc::new(RefCell::new(Model::default()));
+    let bus = Bus(model.clone());
+    let (spi, i2c) = (Shared(bus.clone()), Shared(bus));
+    let mut camera = ArduCam::new(spi, i2c, Shared(NoopDelay), || 7, vec![0; config.bytes()], config);
+    for index in 0..2 {
+        let expected = blocking.next_frame().unwrap().unwrap();
+        let (frame, polls) = poll(camera.frame(), usize::MAX);
+        let frame = frame.unwrap().unwrap();
+        assert_eq!((frame.info.index, frame.info.timestamp_us), (index, 7));
+        for at in 0..160 {
+            assert_eq!(frame.image.gray(at, 3), expected.image.gray(at, 3));
+        }
+        // A frame is read in 150 pieces, and the camera is asked more than once whether it is done.
+        assert!(polls > 150, "{polls}");
+    }
+    assert_eq!(model.borrow().resets, 1);
+    // A call that is dropped in the middle: the camera is set up again, and the next frame is whole.
+    let (dropped, _) = poll(camera.frame(), 40);
+    assert!(dropped.is_none());
+    let (frame, _) = poll(camera.frame(), usize::MAX);
+    assert_eq!(frame.unwrap().unwrap().info.index, 3);
+    assert_eq!(model.borrow().resets, 2);
+    // A camera that hangs is a timeout, and comes back.
+    model.borrow_mut().silent = true;
+    assert_eq!(poll(camera.frame(), usize::MAX).0.unwrap().unwrap_err(), CameraError::Timeout);
+    model.borrow_mut().silent = false;
+    assert!(poll(camera.frame(), usize::MAX).0.unwrap().is_ok());
 }
 
 #[test]

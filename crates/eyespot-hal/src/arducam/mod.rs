@@ -2,32 +2,18 @@
 //!
 //! Sources: ArduCAM, "ArduChip" (SPI mode 0, up to 8 MHz; registers below); OmniVision, "OV2640 data sheet".
 
+mod blocking;
+mod chip;
 mod ov2640;
 
-use embedded_hal::delay::DelayNs;
-use embedded_hal::i2c::I2c;
-use embedded_hal::spi::{Operation, SpiDevice};
+use blocking::{Blocking, finish};
+use chip::Chip;
+use embedded_hal::spi::ErrorType as SpiErrorType;
+use embedded_hal::{delay, i2c, spi};
+use embedded_hal_async::{delay as async_delay, i2c as async_i2c, spi as async_spi};
 use eyespot_core::{Error, ErrorKind, ErrorType, Frame, FrameSource, ImageView, PixelFormat};
 
 pub use ov2640::Register;
-
-/// Any byte can be written to it and read back.
-const TEST: u8 = 0x00;
-/// Bit 0 clears the done flag, bit 1 starts a capture, bits 4 and 5 reset the write and the read pointer.
-const FIFO_CONTROL: u8 = 0x04;
-const FIFO_CLEAR: u8 = 0x31;
-const FIFO_START: u8 = 0x02;
-/// Bit 3: a capture is done.
-const TRIGGER: u8 = 0x41;
-const DONE: u8 = 0x08;
-/// Bytes in the FIFO: low, middle, high.
-const FIFO_SIZE: [u8; 3] = [0x42, 0x43, 0x44];
-const FIFO_BURST: u8 = 0x3c;
-/// Written addresses have this bit.
-const WRITE: u8 = 0x80;
-
-/// Bytes of YUYV that are read at a time when only the grey values are kept.
-const CHUNK: usize = 256;
 
 /// Size of the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,8 +168,9 @@ impl<S: embedded_hal::spi::Error, I: embedded_hal::i2c::Error> Error for CameraE
 
 /// A camera whose pictures go into a lent buffer.
 ///
-/// Each call takes a picture and reads it, which at 8 MHz and 320 x 240 takes 0.16 s. The time of a frame is that at
-/// which its capture was started.
+/// Over blocking buses it is a [`FrameSource`]; over those of `embedded-hal-async` the same driver waits in
+/// [`frame`](Self::frame) and lets other tasks run. Each call takes a picture and reads it, which at 8 MHz and 320 x 240
+/// takes 0.16 s. The time of a frame is that at which its capture was started.
 #[derive(Debug, Clone)]
 pub struct ArduCam<'r, S, I, D, C, B> {
     spi: S,
@@ -196,135 +183,79 @@ pub struct ArduCam<'r, S, I, D, C, B> {
     next: u64,
 }
 
-impl<'r, S, I, D, C, B> ArduCam<'r, S, I, D, C, B>
-where
-    S: SpiDevice,
-    I: I2c,
-    D: DelayNs,
-    C: FnMut() -> u64,
-    B: AsMut<[u8]>,
-{
+impl<'r, S, I, D, C: FnMut() -> u64, B: AsMut<[u8]>> ArduCam<'r, S, I, D, C, B> {
     /// A camera on its two buses; `clock` gives the time in microseconds, `buffer` has
     /// [`CameraConfig::bytes`]. It is configured when the first frame is taken.
     pub const fn new(spi: S, i2c: I, delay: D, clock: C, buffer: B, config: CameraConfig<'r>) -> Self {
         Self { spi, i2c, delay, clock, buffer, config, configured: false, next: 0 }
     }
 
-    /// Looks for both parts and configures them.
-    fn configure(&mut self) -> Result<(), CameraError<S::Error, I::Error>> {
-        const PROBE: u8 = 0x55;
-        set(&mut self.spi, TEST, PROBE)?;
-        let answer = get(&mut self.spi, TEST)?;
-        if answer != PROBE {
-            return Err(CameraError::NotFound { part: CameraPart::Chip, answer: answer.into() });
-        }
-        let id = ov2640::id(&mut self.i2c).map_err(CameraError::I2c)?;
-        if !ov2640::is_known(id) {
-            return Err(CameraError::NotFound { part: CameraPart::Sensor, answer: id });
-        }
-        let (width, height) = self.config.size.pixels();
-        ov2640::configure(&mut self.i2c, &mut self.delay, width, height, self.config.registers)
-            .map_err(CameraError::I2c)
-    }
-
-    /// Takes a picture into the FIFO.
-    fn capture(&mut self, needed: u32) -> Result<(), CameraError<S::Error, I::Error>> {
-        set(&mut self.spi, FIFO_CONTROL, FIFO_CLEAR)?;
-        set(&mut self.spi, FIFO_CONTROL, FIFO_START)?;
-        let mut waited = 0;
-        while get(&mut self.spi, TRIGGER)? & DONE == 0 {
-            if waited >= self.config.timeout_ms {
-                return Err(CameraError::Timeout);
-            }
-            self.delay.delay_ms(1);
-            waited += 1;
-        }
-        let mut size = [0; 4];
-        for (byte, address) in size.iter_mut().zip(FIFO_SIZE) {
-            *byte = get(&mut self.spi, address)?;
-        }
-        let bytes = u32::from_le_bytes(size);
-        if bytes < needed { Err(CameraError::Short { bytes, needed }) } else { Ok(()) }
-    }
-
-    /// Reads the picture; returns the time of its capture.
-    fn picture(&mut self) -> Result<u64, CameraError<S::Error, I::Error>> {
-        if !self.configured {
-            self.configure()?;
-            self.configured = true;
-        }
-        let needed = self.config.bytes();
-        let have = self.buffer.as_mut().len();
-        if have < needed {
-            return Err(CameraError::Buffer { bytes: have, needed });
-        }
-        let (width, height) = self.config.size.pixels();
-        let time_us = (self.clock)();
-        self.capture(PixelFormat::Yuyv.image_bytes(width, height) as u32)?;
-        let buffer = self.buffer.as_mut().get_mut(..needed).unwrap_or_default();
-        match self.config.format {
-            CameraFormat::Yuyv => burst(&mut self.spi, FIFO_BURST, buffer)?,
-            CameraFormat::Gray8 => {
-                let mut bytes = [0; CHUNK];
-                for gray in buffer.chunks_mut(CHUNK / 2) {
-                    let pairs = bytes.get_mut(..2 * gray.len()).unwrap_or_default();
-                    burst(&mut self.spi, FIFO_BURST, pairs)?;
-                    for (gray, pair) in gray.iter_mut().zip(pairs.as_chunks::<2>().0) {
-                        *gray = pair[0];
-                    }
-                }
-            }
-        }
-        Ok(time_us)
-    }
-}
-
-fn set<S: SpiDevice, I>(spi: &mut S, address: u8, value: u8) -> Result<(), CameraError<S::Error, I>> {
-    spi.write(&[address | WRITE, value]).map_err(CameraError::Spi)
-}
-
-fn get<S: SpiDevice, I>(spi: &mut S, address: u8) -> Result<u8, CameraError<S::Error, I>> {
-    let mut answer = [0];
-    burst(spi, address, &mut answer)?;
-    Ok(u8::from_le_bytes(answer))
-}
-
-fn burst<S: SpiDevice, I>(
-    spi: &mut S,
-    address: u8,
-    bytes: &mut [u8],
-) -> Result<(), CameraError<S::Error, I>> {
-    spi.transaction(&mut [Operation::Write(&[address]), Operation::Read(bytes)]).map_err(CameraError::Spi)
-}
-
-impl<S: SpiDevice, I: I2c, D, C, B> ErrorType for ArduCam<'_, S, I, D, C, B> {
-    type Error = CameraError<S::Error, I::Error>;
-}
-
-impl<S, I, D, C, B> FrameSource for ArduCam<'_, S, I, D, C, B>
-where
-    S: SpiDevice,
-    I: I2c,
-    D: DelayNs,
-    C: FnMut() -> u64,
-    B: AsMut<[u8]>,
-{
-    fn next_frame(&mut self) -> Result<Option<Frame<'_>>, Self::Error> {
-        // A frame that failed has its number, too.
-        let index = self.next;
-        self.next = index.wrapping_add(1);
-        let time_us = match self.picture() {
-            Ok(time_us) => time_us,
-            Err(error) => {
-                self.configured = false;
-                return Err(error);
-            }
-        };
+    /// What was read, as a frame.
+    fn view<E, F>(
+        &mut self,
+        index: u64,
+        read: Result<u64, CameraError<E, F>>,
+    ) -> Result<Frame<'_>, CameraError<E, F>> {
+        self.configured = read.is_ok();
+        let time_us = read?;
         let (width, height) = self.config.size.pixels();
         let buffer = self.buffer.as_mut();
         let (bytes, needed) = (buffer.len(), self.config.bytes());
         let image = ImageView::packed(buffer, width, height, self.config.pixel_format())
             .map_err(|_| CameraError::Buffer { bytes, needed })?;
-        Ok(Some(Frame::new(image, index, time_us)))
+        Ok(Frame::new(image, index, time_us))
+    }
+
+    /// The number of the next frame. One that fails has a number, too.
+    const fn count(&mut self) -> u64 {
+        let index = self.next;
+        self.next = index.wrapping_add(1);
+        index
+    }
+}
+
+impl<S, I, D, C, B> ArduCam<'_, S, I, D, C, B>
+where
+    S: async_spi::SpiDevice,
+    I: async_i2c::I2c,
+    D: async_delay::DelayNs,
+    C: FnMut() -> u64,
+    B: AsMut<[u8]>,
+{
+    /// Takes the next picture, over buses that wait without blocking.
+    ///
+    /// A call that is dropped before it is done leaves a picture in the camera's memory; the next call takes a new one.
+    ///
+    /// # Errors
+    /// [`CameraError`]; the next call resets the camera and tries again.
+    pub async fn frame(&mut self) -> Result<Frame<'_>, CameraError<S::Error, I::Error>> {
+        let index = self.count();
+        // Until it is known that all went well, as it is not where the call is dropped.
+        let configured = core::mem::replace(&mut self.configured, false);
+        let mut chip = Chip { spi: &mut self.spi, i2c: &mut self.i2c, delay: &mut self.delay };
+        let read = chip.picture(&self.config, configured, &mut self.clock, self.buffer.as_mut()).await;
+        self.view(index, read)
+    }
+}
+
+impl<S: SpiErrorType, I: i2c::ErrorType, D, C, B> ErrorType for ArduCam<'_, S, I, D, C, B> {
+    type Error = CameraError<S::Error, I::Error>;
+}
+
+impl<S, I, D, C, B> FrameSource for ArduCam<'_, S, I, D, C, B>
+where
+    S: spi::SpiDevice,
+    I: i2c::I2c,
+    D: delay::DelayNs,
+    C: FnMut() -> u64,
+    B: AsMut<[u8]>,
+{
+    fn next_frame(&mut self) -> Result<Option<Frame<'_>>, Self::Error> {
+        let index = self.count();
+        let (spi, i2c) = (&mut Blocking(&mut self.spi), &mut Blocking(&mut self.i2c));
+        let mut chip = Chip { spi, i2c, delay: &mut Blocking(&mut self.delay) };
+        let buffer = self.buffer.as_mut();
+        let read = finish(chip.picture(&self.config, self.configured, &mut self.clock, buffer));
+        self.view(index, read).map(Some)
     }
 }

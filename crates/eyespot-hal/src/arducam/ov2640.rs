@@ -2,8 +2,8 @@
 //!
 //! Source: OmniVision, "OV2640 Color CMOS UXGA camera sensor", data sheet, device control register list.
 
-use embedded_hal::delay::DelayNs;
-use embedded_hal::i2c::I2c;
+use embedded_hal_async::delay::DelayNs;
+use embedded_hal_async::i2c::I2c;
 
 const ADDRESS: u8 = 0x30;
 /// Chooses between the registers of the scaler (0) and those of the sensor (1).
@@ -21,13 +21,13 @@ pub enum Register {
 use Register::{Processor, Sensor};
 
 /// Product and version numbers.
-pub(super) fn id<I: I2c>(i2c: &mut I) -> Result<u16, I::Error> {
+pub(super) async fn id<I: I2c>(i2c: &mut I) -> Result<u16, I::Error> {
     let mut id = [0; 2];
-    i2c.write(ADDRESS, &[BANK, 1])?;
+    i2c.write(ADDRESS, &[BANK, 1]).await?;
     for (byte, address) in id.iter_mut().zip([0x0a, 0x0b]) {
         // The bus of the sensor knows no repeated start.
-        i2c.write(ADDRESS, &[address])?;
-        i2c.read(ADDRESS, core::slice::from_mut(byte))?;
+        i2c.write(ADDRESS, &[address]).await?;
+        i2c.read(ADDRESS, core::slice::from_mut(byte)).await?;
     }
     Ok(u16::from_be_bytes(id))
 }
@@ -37,15 +37,15 @@ pub(super) const fn is_known(id: u16) -> bool {
 }
 
 /// Resets the sensor and sets it to pictures of this size, multiples of 4 up to 800 x 600.
-pub(super) fn configure<I: I2c, D: DelayNs>(
+pub(super) async fn configure<I: I2c, D: DelayNs>(
     i2c: &mut I,
     delay: &mut D,
     width: u16,
     height: u16,
     more: &[Register],
 ) -> Result<(), I::Error> {
-    write(i2c, Sensor(0x12, 0x80))?;
-    delay.delay_ms(10);
+    write(i2c, Sensor(0x12, 0x80)).await?;
+    delay.delay_ms(10).await;
     let [width, height] = [width, height].map(|pixels| pixels / 4);
     let registers = [
         // COM7: 800 x 600; CLKRC: the clock as it comes.
@@ -85,14 +85,17 @@ pub(super) fn configure<I: I2c, D: DelayNs>(
         Processor(0x05, 0x00),
         Processor(0xe0, 0x00),
     ];
-    registers.iter().chain(more).try_for_each(|&register| write(i2c, register))
+    for &register in registers.iter().chain(more) {
+        write(i2c, register).await?;
+    }
+    Ok(())
 }
 
-fn write<I: I2c>(i2c: &mut I, register: Register) -> Result<(), I::Error> {
+async fn write<I: I2c>(i2c: &mut I, register: Register) -> Result<(), I::Error> {
     let (bank, address, value) = match register {
         Processor(address, value) => (0, address, value),
         Sensor(address, value) => (1, address, value),
     };
-    i2c.write(ADDRESS, &[BANK, bank])?;
-    i2c.write(ADDRESS, &[address, value])
+    i2c.write(ADDRESS, &[BANK, bank]).await?;
+    i2c.write(ADDRESS, &[address, value]).await
 }

@@ -11,6 +11,9 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use eyespot_core::InputSize;
 
+use crate::outbox::OutboxCommand;
+use crate::upload::{FromPlatform, UploadArgs};
+
 /// The whole command line.
 #[derive(Debug, Parser)]
 pub(crate) struct Cli {
@@ -35,8 +38,10 @@ pub(crate) enum Command {
     Evaluate(Evaluate),
     /// Convert a TensorFlow Lite or ONNX model for the fixed-memory engine, and say what it needs.
     Convert(Convert),
-    /// Show and record what boards send over a serial port or a network.
-    Gateway(Gateway),
+    /// Show, record and upload what boards send over serial ports and networks.
+    Gateway(Box<Gateway>),
+    /// Look after the results that wait for their upload.
+    Outbox(OutboxCommand),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -81,8 +86,10 @@ pub(crate) struct Demo {
 pub(crate) struct Predict {
     /// Images, directories, videos, patterns ("photos/*.jpg"), addresses (https://.., rtsp://..) or cameras
     /// (/dev/video0). What is no MP4 with H.264 goes through ffmpeg, where there is one.
-    #[arg(required = true, value_name = "INPUT")]
+    #[arg(required_unless_present_any = ["project_id", "dataset_id", "image_id"], value_name = "INPUT")]
     pub(crate) input: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) platform: FromPlatform,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
     /// Keep detections with at least this score, 0 to 1 [default: the model's].
@@ -118,6 +125,8 @@ pub(crate) struct Predict {
     pub(crate) tracking_config: Vec<String>,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) upload: UploadArgs,
 }
 
 #[derive(Debug, Args)]
@@ -319,15 +328,18 @@ pub(crate) enum Fit {
 
 #[derive(Debug, Args)]
 pub(crate) struct Gateway {
-    /// Where boards are: /dev/ttyACM0[@BAUD], tcp://HOST:PORT, tcp-listen://ADDRESS:PORT, or - for standard input.
-    #[arg(long, value_name = "PORT")]
-    pub(crate) port: eyespot_gateway::Endpoint,
+    /// Where boards are: /dev/ttyACM0[@BAUD], tcp://HOST:PORT, tcp-listen://ADDRESS:PORT (any number of them),
+    /// mqtt://HOST[:PORT]/TOPIC (a board per topic, + and # allowed), or - for standard input. May be given several times.
+    #[arg(long, required = true, value_name = "PORT")]
+    pub(crate) port: Vec<eyespot_gateway::Endpoint>,
     /// Write one line of JSON per result to this file, or to standard output with `-`.
     #[arg(long, value_name = "FILE|-", default_value = "-")]
     pub(crate) json: PathBuf,
     /// End at the first disconnection instead of connecting again.
     #[arg(long)]
     pub(crate) once: bool,
+    #[command(flatten)]
+    pub(crate) upload: UploadArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -414,5 +426,9 @@ mod tests {
         assert!(parse("eyespot predict a.jpg --sliding-window --window-size 640").is_ok());
         assert!(parse("eyespot predict a.jpg --tracking-config track_buffer=3").is_err());
         assert!(parse("eyespot predict").is_err());
+        assert!(parse("eyespot predict --image-id 5,6").is_ok());
+        assert!(parse("eyespot predict a.jpg --image-id 5,6").is_err());
+        assert!(parse("eyespot predict a.jpg --iou-merge-threshold 0.5").is_err());
+        assert!(parse("eyespot gateway --port - --port /dev/ttyACM0").is_ok());
     }
 }

@@ -1,32 +1,38 @@
-//! `gateway --port ..`: shows and records what boards send.
+//! `gateway --port ..`: shows, records and uploads what boards send.
 
-use std::io::{BufWriter, Write};
+use std::cell::RefCell;
+use std::io::{self, BufWriter, Write};
+use std::rc::Rc;
 
-use eyespot_gateway::{Gateway, GatewayCounts, Options, pump};
+use eyespot_core::Boxed;
+use eyespot_gateway::{Hub, HubCounts, HubOptions};
 use eyespot_media::{JsonLines, MediaError};
+use eyespot_supervisely::{Converter, SourceKind};
 
 use crate::args::Gateway as Args;
 use crate::{Failure, Outcome};
 
+/// Everything that takes the results of a board.
+type Sinks = (Boxed<JsonLines<Lines>>, Option<Boxed<eyespot_outbox::SuperviselySink>>);
+
 pub(crate) fn run(args: &Args, quiet: bool) -> Result<Outcome, Failure> {
-    let mut options = Options::default();
+    let upload = args.upload.plan(SourceKind::Local, "boards")?;
+    let mut options = HubOptions::default();
     if args.once {
-        options.retry = None;
+        options.line.retry = None;
     }
-    let mut gateway = Gateway::with_options(args.port.clone(), options)?;
-    if let (Some(address), false) = (gateway.local_addr(), quiet) {
-        eprintln!("listening on {address}");
+    let hub = Hub::start(args.port.clone(), options)?;
+    if !quiet {
+        hub.local_addrs().iter().for_each(|address| eprintln!("listening on {address}"));
     }
-    let mut writer = Some(writer(args)?);
-    let counts = pump(
-        &mut gateway,
-        // A device that says something new about its classes continues the same file.
-        |device, old: Option<JsonLines<Box<dyn Write>>>| {
-            let writer = match old {
-                Some(old) => old.into_inner()?,
-                None => writer.take().unwrap_or_else(|| Box::new(std::io::sink())),
-            };
-            Ok::<_, MediaError>(JsonLines::new(writer, &device.labels))
+    let upload = upload.map(crate::upload::Plan::start).transpose()?;
+    let lines = Lines(Rc::new(RefCell::new(writer(args)?)));
+    let counts = hub.pump(
+        // All boards write to the same file, a line at once.
+        |device, _: Option<Sinks>| {
+            let json = Boxed(JsonLines::new(lines.clone(), &device.labels));
+            let upload = upload.as_ref().map(|upload| upload.sink(Converter::new(&device.labels), &[]));
+            Ok((json, upload))
         },
         |notice| {
             if !quiet {
@@ -37,27 +43,50 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Outcome, Failure> {
     if !quiet {
         summary(&counts);
     }
-    if counts.connections == 0 {
-        return Err(format!("{}: no connection was made", args.port).into());
+    let uploaded = upload.map_or(Ok(Outcome::Done), |upload| upload.finish(quiet))?;
+    if counts.lines.connections == 0 {
+        let ports: Vec<String> = args.port.iter().map(ToString::to_string).collect();
+        return Err(format!("{}: no connection was made", ports.join(", ")).into());
     }
-    let lost = counts.wire.corrupt + counts.wire.oversized + counts.wire.malformed + counts.wire.missed;
-    Ok(if lost == 0 { Outcome::Done } else { Outcome::Partial })
+    let wire = &counts.lines.wire;
+    let lost = wire.corrupt + wire.oversized + wire.malformed + wire.missed + counts.turned_away;
+    Ok(if lost == 0 { uploaded } else { Outcome::Partial })
+}
+
+/// A writer that the sinks of all boards share.
+#[derive(Clone)]
+struct Lines(Rc<RefCell<Box<dyn Write>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.borrow_mut().flush()
+    }
 }
 
 /// Where the results go. Standard output is written line by line, so that a reader sees them at once.
 fn writer(args: &Args) -> Result<Box<dyn Write>, MediaError> {
     if args.json.as_os_str() == "-" {
-        return Ok(Box::new(std::io::stdout()));
+        return Ok(Box::new(io::stdout()));
     }
     let failed = |source| MediaError::Write { path: args.json.clone(), source };
     Ok(Box::new(BufWriter::new(std::fs::File::create(&args.json).map_err(failed)?)))
 }
 
-fn summary(counts: &GatewayCounts) {
-    let wire = &counts.wire;
-    eprintln!("{} results, {} connections, {} failures", wire.results, counts.connections, counts.failures);
+fn summary(counts: &HubCounts) {
+    let wire = &counts.lines.wire;
+    eprintln!(
+        "{} results of {} boards, {} connections, {} failures",
+        wire.results, counts.boards, counts.lines.connections, counts.lines.failures
+    );
     let broken = wire.corrupt + wire.oversized + wire.malformed;
     if broken + wire.missed > 0 {
         eprintln!("{broken} broken frames were left out, {} are missing", wire.missed);
+    }
+    if counts.turned_away > 0 {
+        eprintln!("{} boards were turned away: there are too many", counts.turned_away);
     }
 }

@@ -6,9 +6,11 @@ mod demo;
 mod evaluate;
 mod gateway;
 mod models;
+mod outbox;
 mod output;
 mod predict;
 mod progress;
+mod upload;
 
 use std::process::ExitCode;
 
@@ -55,6 +57,7 @@ pub fn main(board: &Board) -> ExitCode {
         Command::Evaluate(evaluate) => evaluate::run(&evaluate),
         Command::Convert(convert) => convert::run(&convert, cli.quiet),
         Command::Gateway(gateway) => gateway::run(&gateway, cli.quiet),
+        Command::Outbox(outbox) => outbox::run(&outbox, cli.quiet),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), board.name, &mut std::io::stdout());
             Ok(Outcome::Done)

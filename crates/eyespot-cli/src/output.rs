@@ -92,6 +92,11 @@ impl Output {
         self.written.push(path.to_owned());
     }
 
+    /// One more sink.
+    pub(crate) fn also(&mut self, sink: impl Sink<Error = AnyError> + 'static) {
+        self.files.push(Box::new(sink));
+    }
+
     /// Lines that the webhook's server did not get.
     pub(crate) fn unsent(&self) -> u64 {
         self.webhook.as_ref().map_or(0, WebhookSink::lost)

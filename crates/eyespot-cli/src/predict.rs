@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 use eyespot_core::{Losses, SourceId, TrackId};
 use eyespot_decode::{Merge, Overlap};
 use eyespot_media::{Input, VideoOptions};
+use eyespot_outbox::UploadInput;
 use eyespot_runtime::{LoadOptions, Loader, Model, Session, Settings, StageTimes, Tracking, WindowSettings};
+use eyespot_supervisely::{Converter, SourceKind};
 use eyespot_window::Tiles;
 
 use crate::args::{self, Predict};
 use crate::output::Output;
 use crate::progress::{self, Download};
-use crate::{Board, Failure, Outcome};
+use crate::{Board, Failure, Outcome, upload};
 
 /// Messages about broken frames that are shown one by one; further ones are only counted.
 const SHOWN_FAILURES: u64 = 10;
@@ -21,12 +23,18 @@ const SHOWN_FAILURES: u64 = 10;
 pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outcome, Failure> {
     // Whatever is wrong with the arguments is said before weights are fetched or anything is written.
     let settings = settings(predict)?;
+    let platform = predict.platform.input();
+    let kind = platform.as_ref().map_or(SourceKind::Local, UploadInput::kind);
+    let upload = predict.upload.plan(kind, &predict.model.model)?;
     // A name that is no Unicode can only be a path.
     let inputs = predict.input.iter().map(|input| match input.to_str() {
         Some(text) => Input::from(text),
         None => Input::from(Path::new(input)),
     });
-    let sources = eyespot_media::open_all(inputs.collect::<Vec<_>>(), &settings.source_options());
+    let sources = match platform {
+        Some(platform) => platform.open(&upload::client()?.0, &settings)?,
+        None => eyespot_media::open_all(inputs.collect::<Vec<_>>(), &settings.source_options()),
+    };
     if sources.iter().all(Result::is_err) {
         let errors = sources.into_iter().filter_map(Result::err);
         let errors: Vec<String> = errors.map(|error| error.to_string()).collect();
@@ -36,6 +44,10 @@ pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outco
     let start = Instant::now();
     let mut session = Session::new(&model, sources, &settings)?;
     let mut output = Output::new(&predict.output, &model, session.sources(), settings.tracking.is_some())?;
+    let upload = upload.map(upload::Plan::start).transpose()?;
+    if let Some(upload) = &upload {
+        output.also(upload.sink(Converter::of_model(&model), session.sources()));
+    }
     let mut total = Total::default();
     let ran = take_all(&mut session, &mut output, &mut total, quiet);
     // What was written before stays valid, also in the video of an input that was broken off.
@@ -45,8 +57,10 @@ pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outco
     if !quiet {
         summary(&model, &total, &output, start.elapsed());
     }
+    // Results wait on the disk by now, also those of a run that failed in the end.
+    let uploaded = upload.map_or(Ok(Outcome::Done), |upload| upload.finish(quiet))?;
     match (total.failed, total.times.frames) {
-        (0, _) => Ok(Outcome::Done),
+        (0, _) => Ok(uploaded),
         (failed, 0) => Err(format!("none of {failed} frames or files could be processed").into()),
         _ => Ok(Outcome::Partial),
     }

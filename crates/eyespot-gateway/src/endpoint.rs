@@ -20,6 +20,9 @@ pub enum Endpoint {
     Connect(String),
     /// An address to listen on: `tcp-listen://0.0.0.0:9000`.
     Listen(String),
+    /// Topics of a broker: `mqtt://host:port/boards/+`. Each topic is a board.
+    #[cfg(feature = "mqtt")]
+    Mqtt(crate::mqtt::Broker),
     /// Standard input: `-`.
     Stdin,
 }
@@ -33,7 +36,7 @@ impl fmt::Display for EndpointError {
         write!(
             f,
             "'{}' is no endpoint: give a serial port (/dev/ttyACM0 or /dev/ttyACM0@115200), tcp://host:port, \
-             tcp-listen://address:port, or - for stdin",
+             tcp-listen://address:port, mqtt://host:port/topic, or - for stdin",
             self.0
         )
     }
@@ -65,6 +68,11 @@ impl FromStr for Endpoint {
             address(rest).map(Self::Connect)
         } else if let Some(rest) = text.strip_prefix("tcp-listen://") {
             address(rest).map(Self::Listen)
+        } else if let Some(_rest) = text.strip_prefix("mqtt://") {
+            #[cfg(feature = "mqtt")]
+            return crate::mqtt::Broker::parse(_rest).map(Self::Mqtt).ok_or_else(refused);
+            #[cfg(not(feature = "mqtt"))]
+            Err(refused())
         } else if text.is_empty() || text.contains("://") {
             Err(refused())
         } else {
@@ -83,6 +91,8 @@ impl fmt::Display for Endpoint {
             Self::Serial { path, baud } => write!(f, "{}@{baud}", path.display()),
             Self::Connect(address) => write!(f, "tcp://{address}"),
             Self::Listen(address) => write!(f, "tcp-listen://{address}"),
+            #[cfg(feature = "mqtt")]
+            Self::Mqtt(broker) => broker.fmt(f),
             Self::Stdin => f.write_str("-"),
         }
     }

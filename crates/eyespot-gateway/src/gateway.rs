@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
@@ -24,18 +24,27 @@ pub enum GatewayError {
         /// Why.
         error: io::Error,
     },
+    /// The system gives no thread.
+    Thread {
+        /// Why.
+        error: io::Error,
+    },
 }
 
 impl fmt::Display for GatewayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Listen { address, error } = self;
-        write!(f, "can't listen on {address}: {error}; is another gateway running?")
+        match self {
+            Self::Listen { address, error } => {
+                write!(f, "can't listen on {address}: {error}; is another gateway running?")
+            }
+            Self::Thread { error } => write!(f, "no thread for a line: {error}; listen to fewer boards"),
+        }
     }
 }
 
 impl std::error::Error for GatewayError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        let Self::Listen { error, .. } = self;
+        let (Self::Listen { error, .. } | Self::Thread { error }) = self;
         Some(error)
     }
 }
@@ -143,12 +152,12 @@ impl Stop {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
     /// Sleeps, but not beyond a stop.
-    fn pause(&self, time: Duration) {
+    pub(crate) fn pause(&self, time: Duration) {
         let end = Instant::now() + time;
         while !self.is_set() {
             let left = end.saturating_duration_since(Instant::now());
@@ -165,6 +174,8 @@ pub struct Gateway {
     endpoint: Endpoint,
     options: Options,
     listener: Option<TcpListener>,
+    /// A line that is open already; used before any is opened.
+    given: Option<Line>,
     stream: Stream<Watched>,
     counts: GatewayCounts,
     /// The pause before the next attempt.
@@ -219,6 +230,11 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError`].
     pub fn with_options(endpoint: Endpoint, options: Options) -> Result<Self, GatewayError> {
+        Self::stopped_by(endpoint, options, Stop::default())
+    }
+
+    /// A gateway that is stopped together with others.
+    pub(crate) fn stopped_by(endpoint: Endpoint, options: Options, stop: Stop) -> Result<Self, GatewayError> {
         let listener = match &endpoint {
             Endpoint::Listen(address) => Some(
                 TcpListener::bind(address)
@@ -231,13 +247,27 @@ impl Gateway {
             endpoint,
             options,
             listener,
+            given: None,
             stream: Stream::new(Watched::new(None)),
             counts: GatewayCounts::default(),
             pause: Duration::ZERO,
             last_pause: Duration::ZERO,
-            stop: Stop::default(),
+            stop,
             ended: false,
         })
+    }
+
+    /// A gateway for a client that has connected; it ends when the client goes away.
+    pub(crate) fn of_client(
+        stream: TcpStream,
+        peer: SocketAddr,
+        options: Options,
+        stop: Stop,
+    ) -> io::Result<Self> {
+        let line = line::tcp(stream)?;
+        let (endpoint, options) = (Endpoint::Connect(peer.to_string()), Options { retry: None, ..options });
+        let gateway = Self::stopped_by(endpoint, options, stop).map_err(io::Error::other)?;
+        Ok(Self { given: Some(line), ..gateway })
     }
 
     /// Stops this gateway.
@@ -272,7 +302,11 @@ impl Gateway {
         if self.stop.is_set() {
             return None;
         }
-        match line::open(&self.endpoint, self.listener.as_ref()) {
+        let line = match self.given.take() {
+            Some(line) => Ok(line),
+            None => line::open(&self.endpoint, self.listener.as_ref()),
+        };
+        match line {
             Ok(line) => {
                 self.set_line(Some(line));
                 self.counts.connections += 1;

@@ -25,6 +25,11 @@ pub(crate) fn open(endpoint: &Endpoint, listener: Option<&TcpListener>) -> io::R
             Err(error) => Err(error),
         },
         (Endpoint::Connect(address) | Endpoint::Listen(address), _) => tcp(connect(address)?),
+        #[cfg(feature = "mqtt")]
+        (Endpoint::Mqtt(_), _) => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "a broker has many boards: receive from it with a hub",
+        )),
         (Endpoint::Stdin, _) => Ok(Box::new(io::stdin())),
         #[cfg(unix)]
         (Endpoint::Serial { path, baud }, _) => {
@@ -49,7 +54,7 @@ fn connect(address: &str) -> io::Result<TcpStream> {
     Err(failed)
 }
 
-fn tcp(stream: TcpStream) -> io::Result<Line> {
+pub(crate) fn tcp(stream: TcpStream) -> io::Result<Line> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     Ok(Box::new(stream))

@@ -50,7 +50,7 @@ pub use memory_image::MemoryImage;
 #[cfg(feature = "mqtt")]
 pub use mqtt::{MqttOptions, MqttSink};
 pub use open::{open, open_all, read_frame};
-pub use save::save_image;
+pub use save::{encode_jpeg, encode_png, save_image};
 pub use source::{MediaSource, SourceOptions, StreamStats};
 pub use tables::{CsvSink, MotSink};
 pub use terminal::TerminalView;

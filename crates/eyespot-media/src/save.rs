@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use image::ImageEncoder;
 use image::codecs::{jpeg::JpegEncoder, png::PngEncoder};
+use image::{ExtendedColorType, ImageEncoder, ImageError, ImageResult};
 
 use crate::{Canvas, MediaError};
 
@@ -23,24 +23,50 @@ pub fn save_image(canvas: &Canvas, output: impl AsRef<Path>, input: Option<&Path
     let output = output.as_ref();
     protect(output, input)?;
     let extension = output.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    let pixels = canvas.pixels().as_flattened();
-    let (width, height) = (u32::from(canvas.width()), u32::from(canvas.height()));
-    let mut bytes = Vec::new();
-    let encoded = match extension.to_ascii_lowercase().as_str() {
-        "jpg" | "jpeg" => JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY).write_image(
-            pixels,
-            width,
-            height,
-            image::ExtendedColorType::Rgb8,
-        ),
-        "png" => {
-            PngEncoder::new(&mut bytes).write_image(pixels, width, height, image::ExtendedColorType::Rgb8)
-        }
+    let bytes = match extension.to_ascii_lowercase().as_str() {
+        "jpg" | "jpeg" => jpeg(canvas, JPEG_QUALITY),
+        "png" => png(canvas),
         _ => return Err(MediaError::OutputFormat { path: output.to_path_buf() }),
     };
-    encoded
-        .map_err(|error| MediaError::BrokenImage { path: output.to_path_buf(), reason: error.to_string() })?;
-    write_whole(output, &bytes)
+    let broken = |reason: String| MediaError::BrokenImage { path: output.to_path_buf(), reason };
+    write_whole(output, &bytes.map_err(|error| broken(error.to_string()))?)
+}
+
+/// The bytes of a JPEG file. `quality` is `1..=100`.
+///
+/// # Errors
+/// [`MediaError::BrokenImage`] for a canvas without pixels.
+pub fn encode_jpeg(canvas: &Canvas, quality: u8) -> Result<Vec<u8>, MediaError> {
+    jpeg(canvas, quality.clamp(1, 100)).map_err(in_memory)
+}
+
+/// The bytes of a PNG file.
+///
+/// # Errors
+/// As [`encode_jpeg`].
+pub fn encode_png(canvas: &Canvas) -> Result<Vec<u8>, MediaError> {
+    png(canvas).map_err(in_memory)
+}
+
+fn in_memory(error: ImageError) -> MediaError {
+    MediaError::BrokenImage { path: PathBuf::from("an image in memory"), reason: error.to_string() }
+}
+
+fn jpeg(canvas: &Canvas, quality: u8) -> ImageResult<Vec<u8>> {
+    let mut bytes = Vec::new();
+    encode(canvas, JpegEncoder::new_with_quality(&mut bytes, quality))?;
+    Ok(bytes)
+}
+
+fn png(canvas: &Canvas) -> ImageResult<Vec<u8>> {
+    let mut bytes = Vec::new();
+    encode(canvas, PngEncoder::new(&mut bytes))?;
+    Ok(bytes)
+}
+
+fn encode(canvas: &Canvas, encoder: impl ImageEncoder) -> ImageResult<()> {
+    let (width, height) = (u32::from(canvas.width()), u32::from(canvas.height()));
+    encoder.write_image(canvas.pixels().as_flattened(), width, height, ExtendedColorType::Rgb8)
 }
 
 /// Writes a file beside its final name and then renames it.

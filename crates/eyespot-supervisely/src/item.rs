@@ -77,12 +77,14 @@ pub enum Delivery {
 
 /// A batch could not be delivered now. Some of it may have been; all of it can be delivered again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}: it will be tried again")]
+#[error("{reason}")]
 pub struct DeliverError {
     /// What went wrong.
     pub reason: String,
     /// How long the platform asks to wait.
     pub retry_after: Option<Duration>,
+    /// Trying again can't help until a person mends something, for example a wrong token.
+    pub lasting: bool,
 }
 
 impl eyespot_core::Error for DeliverError {

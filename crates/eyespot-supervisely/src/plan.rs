@@ -105,6 +105,9 @@ pub enum ModeError {
     /// A new project is needed for the results.
     #[error("the upload mode create needs a project to put the results into")]
     NeedsTarget,
+    /// Only a new project is put somewhere.
+    #[error("only the upload mode create has a project to put results into: leave it out, or use create")]
+    NoTarget,
     /// The annotations of a video can't be replaced.
     #[error("results of a video can only be appended, or go into a new project: use append or create")]
     Video,

@@ -241,7 +241,8 @@ impl Deliver for Uploader {
                         ClientError::Status { retry_after, .. } => *retry_after,
                         _ => None,
                     };
-                    return Err(DeliverError { reason: error.to_string(), retry_after });
+                    let lasting = error.is_lasting();
+                    return Err(DeliverError { reason: error.to_string(), retry_after, lasting });
                 }
             });
         }

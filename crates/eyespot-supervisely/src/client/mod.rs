@@ -81,6 +81,18 @@ impl ClientError {
             _ => false,
         }
     }
+
+    /// Will every request fail until a person mends something: the settings, the token, its rights, a bill?
+    #[must_use]
+    pub const fn is_lasting(&self) -> bool {
+        matches!(
+            self,
+            Self::Missing { .. }
+                | Self::Setting { .. }
+                | Self::EnvFile { .. }
+                | Self::Status { status: 401..=403, .. }
+        )
+    }
 }
 
 impl eyespot_core::Error for ClientError {

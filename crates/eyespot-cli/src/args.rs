@@ -3,6 +3,9 @@
 // The comments are the help texts: back-ticks would be printed.
 #![allow(clippy::doc_markdown)]
 
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
+
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -42,6 +45,9 @@ pub(crate) enum Command {
     Gateway(Box<Gateway>),
     /// Look after the results that wait for their upload.
     Outbox(OutboxCommand),
+    /// Let others use a model over HTTP, in the protocol of the Supervisely SDK. Ends with Ctrl-C.
+    #[cfg(feature = "serve")]
+    Serve(Box<serve::Serve>),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -131,9 +137,16 @@ pub(crate) struct Predict {
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// A model by name (see `models list`) or a file of weights.
-    #[arg(long, short, default_value = "yolox/yolox-nano", value_name = "NAME|FILE")]
+    /// A model by name (see `models list`), a file of weights, or a model elsewhere: the address of a server
+    /// (http://host:8000, its token in EYESPOT_TOKEN) or a task of a Supervisely platform (task:1234).
+    #[arg(long, short, default_value = "yolox/yolox-nano", value_name = "NAME|FILE|URL")]
     pub(crate) model: String,
+    /// A model of this computer that takes over while the one elsewhere can't be reached.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) fallback: Option<String>,
+    /// Certificate of a server that signed its own, PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
     /// Where it runs: auto, cpu, wgpu or wgpu:N [default: the board's].
     #[arg(long)]
     pub(crate) device: Option<String>,

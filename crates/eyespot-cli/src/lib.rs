@@ -5,11 +5,14 @@ mod convert;
 mod demo;
 mod evaluate;
 mod gateway;
+mod load;
 mod models;
 mod outbox;
 mod output;
 mod predict;
 mod progress;
+#[cfg(feature = "serve")]
+mod serve;
 mod upload;
 
 use std::process::ExitCode;
@@ -50,6 +53,7 @@ pub fn main(board: &Board) -> ExitCode {
         // Help and version are no errors and end with 0; wrong arguments end with 2.
         Err(error) => error.exit(),
     };
+    log_to_stderr(&cli);
     let result = match cli.command.unwrap_or_else(Command::demo) {
         Command::Demo(demo) => demo::run(&demo, cli.quiet),
         Command::Predict(predict) => predict::run(&predict, board, cli.quiet),
@@ -58,6 +62,8 @@ pub fn main(board: &Board) -> ExitCode {
         Command::Convert(convert) => convert::run(&convert, cli.quiet),
         Command::Gateway(gateway) => gateway::run(&gateway, cli.quiet),
         Command::Outbox(outbox) => outbox::run(&outbox, cli.quiet),
+        #[cfg(feature = "serve")]
+        Command::Serve(serve) => serve::run(&serve, board, cli.quiet),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), board.name, &mut std::io::stdout());
             Ok(Outcome::Done)
@@ -71,4 +77,17 @@ pub fn main(board: &Board) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Messages of the libraries; `RUST_LOG` asks for others.
+fn log_to_stderr(cli: &Cli) {
+    let default = match &cli.command {
+        _ if cli.quiet => "error",
+        #[cfg(feature = "serve")]
+        Some(Command::Serve(_)) => "warn,eyespot=info",
+        _ => "warn",
+    };
+    let wanted = env_logger::Env::default().default_filter_or(default);
+    // A program that has set up its own log keeps it.
+    let _ = env_logger::Builder::from_env(wanted).try_init();
 }

@@ -8,14 +8,13 @@ use eyespot_core::{Losses, SourceId, TrackId};
 use eyespot_decode::{Merge, Overlap};
 use eyespot_media::{Input, VideoOptions};
 use eyespot_outbox::UploadInput;
-use eyespot_runtime::{LoadOptions, Loader, Model, Session, Settings, StageTimes, Tracking, WindowSettings};
+use eyespot_runtime::{Model, Session, Settings, StageTimes, Tracking, WindowSettings};
 use eyespot_supervisely::{Converter, SourceKind};
 use eyespot_window::Tiles;
 
 use crate::args::{self, Predict};
 use crate::output::Output;
-use crate::progress::{self, Download};
-use crate::{Board, Failure, Outcome, upload};
+use crate::{Board, Failure, Outcome, load, progress, upload};
 
 /// Messages about broken frames that are shown one by one; further ones are only counted.
 const SHOWN_FAILURES: u64 = 10;
@@ -40,13 +39,14 @@ pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outco
         let errors: Vec<String> = errors.map(|error| error.to_string()).collect();
         return Err(errors.join("\n").into());
     }
-    let model = load(&predict.model, settings.tracking.as_ref(), board, quiet)?;
+    let loaded = load::model(&predict.model, settings.tracking.as_ref(), board, quiet)?;
+    let model = &loaded.model;
     let start = Instant::now();
-    let mut session = Session::new(&model, sources, &settings)?;
-    let mut output = Output::new(&predict.output, &model, session.sources(), settings.tracking.is_some())?;
+    let mut session = Session::new(model, sources, &settings)?;
+    let mut output = Output::new(&predict.output, model, session.sources(), settings.tracking.is_some())?;
     let upload = upload.map(upload::Plan::start).transpose()?;
     if let Some(upload) = &upload {
-        output.also(upload.sink(Converter::of_model(&model), session.sources()));
+        output.also(upload.sink(Converter::of_model(model), session.sources()));
     }
     let mut total = Total::default();
     let ran = take_all(&mut session, &mut output, &mut total, quiet);
@@ -55,7 +55,15 @@ pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outco
     ran?;
     total.times = session.times();
     if !quiet {
-        summary(&model, &total, &output, start.elapsed());
+        summary(model, &total, &output, start.elapsed());
+        if let Some(fallback) = &loaded.fallback {
+            eprintln!(
+                "{} frames elsewhere, {} here: the other side was lost {} times",
+                fallback.remote(),
+                fallback.local(),
+                fallback.lost()
+            );
+        }
     }
     // Results wait on the disk by now, also those of a run that failed in the end.
     let uploaded = upload.map_or(Ok(Outcome::Done), |upload| upload.finish(quiet))?;
@@ -154,24 +162,6 @@ fn window(predict: &Predict) -> Result<WindowSettings, Failure> {
         args::Metric::Ios => Overlap::Ios,
     };
     Ok(WindowSettings { tiles, merge: merge.with_overlap(overlap), whole_frame: args.whole_frame })
-}
-
-/// Loads the model, and what describes objects for the tracker, with a progress bar where weights must be fetched.
-fn load(
-    args: &args::ModelArgs,
-    tracking: Option<&Tracking>,
-    board: &Board,
-    quiet: bool,
-) -> Result<Model, Failure> {
-    let mut loader = Loader::from_env()?;
-    loader.pull.offline = args.offline;
-    let options = LoadOptions { device: args.device.clone().unwrap_or_else(|| board.device.to_owned()) };
-    let model = loader.load(&args.model, &options, &mut Download::new(quiet, &args.model))?;
-    let Some(name) = tracking.filter(|tracking| tracking.with_reid).map(|tracking| &tracking.reid_model)
-    else {
-        return Ok(model);
-    };
-    Ok(model.with_embedder(loader.load_embedder(name, &options, &mut Download::new(quiet, name))?))
 }
 
 /// What was done and how fast, on standard error: standard output may carry JSON.

@@ -51,6 +51,20 @@ impl Loader {
         Ok(Model::new(loaded, weights))
     }
 
+    /// Loads a model as [`load`](Self::load) does, to put something around it before it becomes a
+    /// [`Model`](Model::from_loaded).
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_predictor(
+        &self,
+        model: &str,
+        options: &LoadOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<Loaded, RuntimeError> {
+        Ok(self.find(&self.registry.predictors, model, options, progress)?.0)
+    }
+
     /// Loads what describes how objects look, for [`Tracking::with_reid`](crate::Tracking::with_reid). By name or file
     /// as [`load`](Self::load).
     ///
@@ -154,6 +168,12 @@ impl Model {
         P::Error: Send + Sync + 'static,
     {
         Self::new(Loaded { plugin: Box::new(Boxed(predictor)), device: "cpu".to_owned() }, None)
+    }
+
+    /// A predictor, and what it runs on.
+    #[must_use]
+    pub fn from_loaded(loaded: Loaded) -> Self {
+        Self::new(loaded, None)
     }
 
     /// Loads a model by name or from a file of weights, on the best device, with the store and mirror that the

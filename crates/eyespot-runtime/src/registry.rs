@@ -189,6 +189,14 @@ impl Registry {
         self.embedders.names()
     }
 
+    /// The models of the families that find objects.
+    ///
+    /// # Errors
+    /// As [`catalog`](Self::catalog).
+    pub fn predictor_catalog(&self) -> Result<Catalog, RuntimeError> {
+        self.predictors.catalog()
+    }
+
     /// All models of all families, predictors first.
     ///
     /// # Errors

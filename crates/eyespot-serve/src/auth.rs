@@ -109,6 +109,28 @@ mod tests {
         }
     }
 
+    /// How much of a wrong secret is right does not show in the time that it takes. The least of many runs is the time without
+    /// what else the computer does.
+    #[test]
+    fn a_wrong_secret_takes_the_same_time_however_near_it_is() {
+        let secret = "s3cret".repeat(10);
+        let token = Token::new(&secret);
+        let near = format!("{}x", &secret[..secret.len() - 1]);
+        let far = "x".repeat(secret.len());
+        let mut least = [u128::MAX; 2];
+        for _ in 0..400 {
+            for (least, wrong) in least.iter_mut().zip([&near, &far]) {
+                let start = std::time::Instant::now();
+                for _ in 0..50 {
+                    assert!(!token.is(std::hint::black_box(wrong.as_bytes())));
+                }
+                *least = (*least).min(start.elapsed().as_nanos());
+            }
+        }
+        let [near, far] = least.map(|nanoseconds| nanoseconds as f64);
+        assert!((0.8..1.25).contains(&(near / far)), "{near} and {far} ns");
+    }
+
     #[test]
     fn pages_of_other_hosts_are_told_apart() {
         assert!(!is_foreign_page(&headers(&[("host", "a:8000")])));

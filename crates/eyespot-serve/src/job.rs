@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
 use crate::app::Served;
-use crate::platform::{Credentials, PlatformImage, PlatformVideo, Upload};
+use crate::platform::{PlatformImage, PlatformVideo, Uploading};
 use crate::running::Running;
 use crate::upload::Stored;
 
@@ -33,7 +33,7 @@ pub(crate) struct Plan {
     /// The files, kept until the end.
     pub(crate) stored: Option<Stored>,
     /// What is to become of the predictions beside being told.
-    pub(crate) upload: Option<(Upload, Credentials)>,
+    pub(crate) upload: Option<Box<dyn Uploading>>,
     pub(crate) total: u64,
 }
 

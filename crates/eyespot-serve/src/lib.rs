@@ -7,6 +7,8 @@ mod call;
 mod connection;
 mod error;
 mod follow;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod info;
 mod job;
 mod jobs;
@@ -20,7 +22,9 @@ mod platform_source;
 mod running;
 mod server;
 mod settings;
+mod signals;
 mod start;
+mod supervisely;
 #[cfg(feature = "tls")]
 mod tls;
 mod upload;
@@ -28,7 +32,9 @@ mod upload;
 pub use auth::Token;
 pub use error::ServeError;
 pub use options::{Limits, Models, ServeOptions};
-pub use platform::{Credentials, Platform, PlatformImage, PlatformVideo, Upload};
+pub use platform::{Credentials, Platform, PlatformImage, PlatformVideo, Upload, Uploading};
 pub use server::Server;
+pub use signals::Signals;
+pub use supervisely::Supervisely;
 #[cfg(feature = "tls")]
 pub use tls::TlsFiles;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use eyespot_core::AnyError;
-use serde_json::Value;
+use eyespot_supervisely::format::{Annotation, ProjectMeta};
 
 /// Who asks, as the request says. Printing it shows no token.
 #[derive(Clone, Default)]
@@ -93,15 +93,27 @@ pub trait Platform: Send + Sync {
     /// Where it does not exist, the platform can't be reached or the folder has no room.
     fn video(&self, who: &Credentials, id: u64, folder: &Path) -> Result<PlatformVideo, AnyError>;
 
-    /// Takes the predictions of images: annotations in the platform's format, and the meta of their classes and tags.
+    /// Gets ready to take the predictions of these images. It is asked before anything is predicted.
     ///
     /// # Errors
     /// Where the upload makes no sense for these images, or the platform can't be reached.
-    fn upload(
+    fn uploading(
         &self,
         who: &Credentials,
         upload: &Upload,
-        meta: &Value,
-        annotations: &[(PlatformImage, Value)],
+        images: &[PlatformImage],
+    ) -> Result<Box<dyn Uploading>, AnyError>;
+}
+
+/// Takes the predictions of a request, batch by batch.
+pub trait Uploading: Send {
+    /// Takes annotations, and the meta of their classes and tags.
+    ///
+    /// # Errors
+    /// Where the platform can't be reached or refuses one of them.
+    fn add(
+        &mut self,
+        meta: &ProjectMeta,
+        annotations: Vec<(PlatformImage, Annotation)>,
     ) -> Result<(), AnyError>;
 }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use eyespot_core::{Boxed, ErrorType, Record, Sink};
 use eyespot_runtime::{RuntimeError, Session};
 use eyespot_supervisely::Converter;
-use serde_json::Value;
+use eyespot_supervisely::format::Annotation;
 use serde_json::value::RawValue;
 
 use crate::answer::Answer;
 use crate::app::{App, Served};
 use crate::job::{Begun, Items, Job, Plan};
 use crate::live::Viewer;
-use crate::platform::{Credentials, PlatformImage, Upload};
+use crate::platform::{PlatformImage, Uploading};
 use crate::upload::Stored;
 
 /// How long a request that has to stop may go on waiting for a file or a network.
@@ -32,8 +32,8 @@ pub(crate) struct Running {
     position: usize,
     /// Results that are told from the last to the first.
     backward: Vec<Box<RawValue>>,
-    upload: Option<(Upload, Credentials)>,
-    to_upload: Vec<(PlatformImage, Value)>,
+    upload: Option<Box<dyn Uploading>>,
+    to_upload: Vec<(PlatformImage, Annotation)>,
     viewer: Viewer,
     // Dropped last: the session reads from it.
     stored: Option<Stored>,
@@ -103,15 +103,15 @@ impl Running {
             job.add(result, failed);
         }
         if self.to_upload.len() >= UPLOAD_BATCH {
-            self.send(app)?;
+            self.send()?;
         }
         Ok(true)
     }
 
     /// All items came.
-    fn finish(&mut self, job: &Job, app: &App) -> Result<(), String> {
+    fn finish(&mut self, job: &Job) -> Result<(), String> {
         job.add_late(self.backward.drain(..).rev());
-        self.send(app)?;
+        self.send()?;
         let (failed, done) = job.failures();
         if failed == done && done > 0 && matches!(self.items, Items::Video { .. }) {
             return Err(format!("none of {done} frames could be processed"));
@@ -120,15 +120,13 @@ impl Running {
     }
 
     /// Hands predictions to the platform.
-    fn send(&mut self, app: &App) -> Result<(), String> {
-        let (Some((upload, who)), Some(platform)) = (&self.upload, &app.options.platform) else {
-            return Ok(());
-        };
-        if self.to_upload.is_empty() {
+    fn send(&mut self) -> Result<(), String> {
+        let Some(upload) = &mut self.upload else { return Ok(()) };
+        let batch = std::mem::take(&mut self.to_upload);
+        if batch.is_empty() {
             return Ok(());
         }
-        let sent = platform.upload(who, upload, &self.served.meta, &self.to_upload);
-        self.to_upload.clear();
+        let sent = upload.add(&self.served.converter.meta(), batch);
         sent.map_err(|error| format!("upload: {error}"))
     }
 
@@ -161,7 +159,7 @@ pub(crate) fn work(job: &Arc<Job>, app: &App) {
         }
         match running.step(job, app) {
             Ok(true) => {}
-            Ok(false) => break running.finish(job, app).err(),
+            Ok(false) => break running.finish(job).err(),
             Err(message) => break Some(message),
         }
     };
@@ -189,7 +187,7 @@ struct Collector<'a> {
     position: usize,
     viewer: &'a mut Viewer,
     result: Option<Box<RawValue>>,
-    upload: Option<&'a mut Vec<(PlatformImage, Value)>>,
+    upload: Option<&'a mut Vec<(PlatformImage, Annotation)>>,
 }
 
 impl ErrorType for Collector<'_> {
@@ -205,8 +203,7 @@ impl Sink for Collector<'_> {
             self.job.record(record);
         }
         if let (Some(list), Items::Images(images)) = (&mut self.upload, self.items)
-            && let (Some(image), Ok(annotation)) =
-                (images.get(self.position), serde_json::to_value(&annotation))
+            && let Some(image) = images.get(self.position)
         {
             list.push((image.clone(), annotation));
         }

@@ -15,7 +15,7 @@ use crate::app::{Answer, App, Served, Shared, blocking, json as answer};
 use crate::call::{Call, number, whole, wholes, wrong};
 use crate::error::HttpError;
 use crate::job::{Items, Job, Plan};
-use crate::platform::{Credentials, Platform, Upload as PlatformUpload};
+use crate::platform::{Platform, Upload as PlatformUpload};
 use crate::platform_source::PlatformSource;
 use crate::settings;
 use crate::upload::{self, Stored, Upload};
@@ -273,7 +273,13 @@ fn platform_plan(
         return Err(HttpError::bad("there are no images"));
     }
     let settings = checked(&served, settings::settings(call)?)?;
-    let upload = platform_upload(call)?;
+    let upload = match platform_upload(call)? {
+        Some(upload) => {
+            let uploading = platform.uploading(&call.who, &upload, &images);
+            Some(uploading.map_err(|error| HttpError::of(&error))?)
+        }
+        None => None,
+    };
     let total = images.len() as u64;
     let source = PlatformSource::new(platform, call.who.clone(), images.clone(), settings.source_options());
     let sources: Vec<Result<Box<dyn MediaSource>, MediaError>> = vec![Ok(Box::new(source))];
@@ -282,7 +288,7 @@ fn platform_plan(
 }
 
 /// What is to become of the predictions.
-fn platform_upload(call: &Call) -> Result<Option<(PlatformUpload, Credentials)>, HttpError> {
+fn platform_upload(call: &Call) -> Result<Option<PlatformUpload>, HttpError> {
     let project = call.get(&["output_project_id"]).map(|(name, value)| whole(name, value)).transpose()?;
     let asked = call.state.get("upload") == Some(&Value::Bool(true));
     let mode = match call.get(&["upload_mode"]) {
@@ -306,8 +312,7 @@ fn platform_upload(call: &Call) -> Result<Option<(PlatformUpload, Credentials)>,
         None => None,
     };
     let suffix = call.get(&["model_prediction_suffix"]).and_then(|(_, value)| value.as_str());
-    let upload = PlatformUpload { mode: mode.to_owned(), iou, project, suffix: suffix.map(str::to_owned) };
-    Ok(Some((upload, call.who.clone())))
+    Ok(Some(PlatformUpload { mode: mode.to_owned(), iou, project, suffix: suffix.map(str::to_owned) }))
 }
 
 // How they go on.

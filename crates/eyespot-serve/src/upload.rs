@@ -20,6 +20,7 @@ use tokio::time::{Instant, Sleep};
 use crate::app::App;
 use crate::call::Call;
 use crate::error::HttpError;
+use crate::options::Limits;
 
 /// Bytes of the part of an upload that says what to do.
 const STATE_BYTES: u64 = 1 << 20;
@@ -50,13 +51,17 @@ pub(crate) struct Stored {
 
 impl Stored {
     pub(crate) fn new(app: &App) -> Result<Self, HttpError> {
+        Self::within(&app.options.limits, &app.stored)
+    }
+
+    fn within(limits: &Limits, all: &Arc<AtomicU64>) -> Result<Self, HttpError> {
         let builder = tempfile::Builder::new().prefix("eyespot-").to_owned();
-        let folder = match &app.options.limits.folder {
+        let folder = match &limits.folder {
             Some(parent) => builder.tempdir_in(parent),
             None => builder.tempdir(),
         };
         let folder = folder.map_err(|error| failed(&error))?;
-        Ok(Self { folder, bytes: 0, all: Arc::clone(&app.stored) })
+        Ok(Self { folder, bytes: 0, all: Arc::clone(all) })
     }
 
     pub(crate) fn folder(&self) -> &std::path::Path {
@@ -94,7 +99,17 @@ impl Drop for Stored {
 
 /// Reads a request with files.
 pub(crate) async fn read(app: &App, request: Request) -> Result<Upload, HttpError> {
-    let limits = &app.options.limits;
+    let upload = receive(&app.options.limits, &app.stored, request).await?;
+    app.metrics.upload_bytes.add(upload.stored.bytes);
+    Ok(upload)
+}
+
+/// Reads a request with files into a folder; its bytes count to those of all.
+pub(crate) async fn receive(
+    limits: &Limits,
+    all: &Arc<AtomicU64>,
+    request: Request,
+) -> Result<Upload, HttpError> {
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let boundary = content_type.and_then(|value| multer::parse_boundary(value).ok());
     let boundary = boundary.ok_or_else(|| {
@@ -110,7 +125,8 @@ pub(crate) async fn read(app: &App, request: Request) -> Result<Upload, HttpErro
         multer::SizeLimit::new().for_field("state", STATE_BYTES).for_field("settings", STATE_BYTES);
     let constraints = multer::Constraints::new().size_limit(constraints);
     let mut parts = multer::Multipart::with_constraints(body, boundary, constraints);
-    let mut upload = Upload { call: Call::default(), files: Vec::new(), stored: Stored::new(app)? };
+    let mut upload =
+        Upload { call: Call::default(), files: Vec::new(), stored: Stored::within(limits, all)? };
     while let Some(part) = parts.next_field().await.map_err(|error| refused(&error))? {
         match (part.name(), part.file_name()) {
             (Some("state" | "settings"), None) => {
@@ -132,7 +148,6 @@ pub(crate) async fn read(app: &App, request: Request) -> Result<Upload, HttpErro
             _ => {}
         }
     }
-    app.metrics.upload_bytes.add(upload.stored.bytes);
     if upload.files.is_empty() {
         return Err(HttpError::bad("no files: send at least one part named `files`"));
     }

@@ -27,7 +27,9 @@ impl Token {
         Ok(Self(text.to_owned()))
     }
 
-    pub(super) fn secret(&self) -> &str {
+    /// The token itself, for the header of a request.
+    #[must_use]
+    pub fn secret(&self) -> &str {
         &self.0
     }
 }

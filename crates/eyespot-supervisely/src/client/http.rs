@@ -82,6 +82,12 @@ impl Client {
         Self { agent: ureq::Agent::new_with_config(config), connection, options }
     }
 
+    /// Where it asks, and as whom.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Calls a method of the API: JSON there, JSON back.
     ///
     /// # Errors

@@ -6,10 +6,11 @@ pub mod format;
 mod input;
 mod item;
 mod plan;
+pub mod project;
 mod upload;
 
 pub use convert::{COCO_KEYPOINTS, Converter, ToAnnotation, VideoBuilder, track_ids};
 pub use input::{PlatformImages, image_name, platform_source};
 pub use item::{Deliver, DeliverError, Delivery, Item, Pixels, Source};
-pub use plan::{ModeError, Operation, SourceKind, UploadMode, plan};
+pub use plan::{Additions, ModeError, Operation, SourceKind, UploadMode, plan};
 pub use upload::Uploader;

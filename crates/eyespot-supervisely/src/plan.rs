@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::format::{Annotation, BitMask, Geometry, Object, Rectangle};
+use crate::format::{Annotation, BitMask, Geometry, Object, Rectangle, Tag};
 
 /// How results meet what the platform has.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -124,17 +124,27 @@ impl eyespot_core::Error for ModeError {
 pub enum Operation {
     /// Nothing: there is no new object.
     Nothing,
-    /// Add objects to what is there.
-    Add(Vec<Object>),
+    /// Add to what is there.
+    Add(Additions),
     /// Put this in the place of all that is there.
     Set(Annotation),
+}
+
+/// What is to be added to an image.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Additions {
+    /// New objects, with their tags.
+    pub objects: Vec<Object>,
+    /// Tags of objects that are there without them, by the platform's numbers of the objects: an object and its tags go
+    /// up one after the other, and a device may lose its power in between.
+    pub tags: Vec<(u64, Vec<Tag>)>,
 }
 
 /// Decides what to do with a result. `existing` is what the image has, where the mode or a second try needs it; class
 /// names are those of the project in both.
 ///
 /// With `again`, as after a crash, objects that are there already are not added once more: same class, geometry and
-/// score, made by a model. Of two equal predictions and one that is there, one is added.
+/// tags, made by a model. Of two equal predictions and one that is there, one is added.
 ///
 /// Replacing keeps the image's own tags, which are no predictions.
 #[must_use]
@@ -143,15 +153,18 @@ pub fn plan(mode: UploadMode, result: Annotation, existing: &Annotation, again: 
         let tags = existing.tags.clone();
         return Operation::Set(Annotation { tags, ..result });
     }
-    let mut objects = result.objects;
+    let (mut objects, mut tags) = (result.objects, vec![]);
     if again {
         let mut there: Vec<&Object> = existing.objects.iter().filter(|object| object.nn_created).collect();
-        objects.retain(|object| match there.iter().position(|known| is_same(known, object)) {
-            Some(place) => {
-                there.swap_remove(place);
-                false
+        objects.retain(|object| {
+            let missing = |known: &&Object| missing_tags(known, object);
+            let best = there.iter().enumerate().filter_map(|(place, known)| Some((place, missing(known)?)));
+            let Some((place, missing)) = best.min_by_key(|(_, missing)| missing.len()) else { return true };
+            let known = there.swap_remove(place);
+            if let (Some(id), false) = (known.id, missing.is_empty()) {
+                tags.push((id, missing));
             }
-            None => true,
+            false
         });
     }
     if let UploadMode::IouMerge { threshold } = mode {
@@ -165,11 +178,16 @@ pub fn plan(mode: UploadMode, result: Annotation, existing: &Annotation, again: 
             new
         });
     }
-    if objects.is_empty() { Operation::Nothing } else { Operation::Add(objects) }
+    if objects.is_empty() && tags.is_empty() {
+        Operation::Nothing
+    } else {
+        Operation::Add(Additions { objects, tags })
+    }
 }
 
-/// Was an object stored from this prediction? Masks are compared by their pixels: a platform may pack them anew.
-fn is_same(stored: &Object, object: &Object) -> bool {
+/// Was an object stored from this prediction? Then the tags that it lacks. Masks are compared by their pixels: a platform
+/// may pack them anew.
+fn missing_tags(stored: &Object, object: &Object) -> Option<Vec<Tag>> {
     let same_geometry = match (&stored.geometry, &object.geometry) {
         (Geometry::Bitmap(a), Geometry::Bitmap(b)) => {
             a == b || matches!((a.decode(), b.decode()), (Ok(a), Ok(b)) if a == b)
@@ -179,7 +197,24 @@ fn is_same(stored: &Object, object: &Object) -> bool {
         }
         (a, b) => a == b,
     };
-    same_geometry && stored.class_title == object.class_title && stored.score() == object.score()
+    if !same_geometry || stored.class_title != object.class_title {
+        return None;
+    }
+    let mut missing = vec![];
+    for tag in &object.tags {
+        match stored.tags.iter().find(|known| known.name == tag.name) {
+            Some(known) if !same_value(known, tag) => return None,
+            Some(_) => {}
+            None => missing.push(tag.clone()),
+        }
+    }
+    Some(missing)
+}
+
+/// A number may come back as 1 where it went as 1.0.
+fn same_value(a: &Tag, b: &Tag) -> bool {
+    let number = |tag: &Tag| tag.value.as_ref().and_then(serde_json::Value::as_f64);
+    a.value == b.value || (number(a).is_some() && number(a) == number(b))
 }
 
 /// What an object covers, with its class.
@@ -229,7 +264,7 @@ fn box_iou(a: &Rectangle, b: &Rectangle) -> f64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::format::{Bitmap, Tag};
+    use crate::format::Bitmap;
 
     /// A box of so many columns and ten rows.
     fn bar(class: &str, left: f64, width: f64, score: f32) -> Object {
@@ -248,7 +283,7 @@ mod tests {
 
     fn added(operation: Operation) -> Vec<Object> {
         match operation {
-            Operation::Add(objects) => objects,
+            Operation::Add(additions) => additions.objects,
             Operation::Nothing => vec![],
             Operation::Set(_) => unreachable!(),
         }
@@ -280,6 +315,13 @@ mod tests {
         let drawn = Object { nn_created: false, ..stored };
         assert_eq!(added(plan(UploadMode::Append, all.clone(), &image(vec![drawn]), true)).len(), 3);
         assert_eq!(plan(UploadMode::Append, all.clone(), &all, true), Operation::Nothing);
+        // The power went between an object and its tags: they are all that is added.
+        let bare = Object { id: Some(7), tags: vec![], ..a.clone() };
+        let rest = plan(UploadMode::Append, image(vec![a.clone(), b.clone()]), &image(vec![bare, b]), true);
+        assert_eq!(rest, Operation::Add(Additions { objects: vec![], tags: vec![(7, a.tags.clone())] }));
+        // The same box with another score is another prediction.
+        let other = Object { tags: vec![Tag::confidence(0.75)], ..a.clone() };
+        assert_eq!(added(plan(UploadMode::Append, image(vec![a.clone()]), &image(vec![other]), true)), [a]);
     }
 
     #[test]

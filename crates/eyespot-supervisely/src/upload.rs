@@ -1,16 +1,21 @@
-//! Results to images of the platform.
+//! Results to images and videos of the platform.
+
+mod video;
 
 use std::collections::HashMap;
 
 use crate::client::{Client, ClientError, ImageContent, ImageInfo};
 use crate::format::{Annotation, Names, ProjectMeta, SUFFIX};
 use crate::item::{Deliver, DeliverError, Delivery, Item, Pixels, Source};
-use crate::plan::{ModeError, Operation, SourceKind, UploadMode, plan};
+use crate::plan::{Additions, ModeError, Operation, SourceKind, UploadMode, plan};
 
-/// Uploads results of images, in one of the [modes](UploadMode).
+/// Uploads results, in one of the [modes](UploadMode).
 ///
 /// Results are added through the platform's additive method, so that what others draw meanwhile stays; only
 /// [`UploadMode::Replace`] sets whole annotations. Classes and tags that the project lacks are added to it.
+///
+/// In a video each track becomes one object with a figure per frame; what is in no track becomes one object per class. The
+/// frames of a video should be in one batch, or in consecutive ones.
 #[derive(Debug)]
 pub struct Uploader {
     client: Client,
@@ -23,6 +28,8 @@ pub struct Uploader {
     projects: HashMap<u64, u64>,
     /// Datasets of the target by their paths.
     datasets: HashMap<Vec<String>, u64>,
+    /// Videos by their numbers.
+    videos: HashMap<u64, video::Objects>,
 }
 
 /// A result that can't be stored, or not now.
@@ -43,6 +50,8 @@ impl From<ClientError> for Trouble {
     }
 }
 
+/// How often a meta is set, until it stays.
+const META_TRIES: u32 = 5;
 /// Dataset of images that have none.
 const DATASET: &str = "Predictions";
 
@@ -66,8 +75,8 @@ impl Uploader {
     }
 
     fn with(client: Client, mode: UploadMode, target: Option<u64>) -> Self {
-        let (metas, projects, datasets) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { client, mode, suffix: SUFFIX.to_owned(), target, metas, projects, datasets }
+        let (metas, projects, datasets, videos) = Default::default();
+        Self { client, mode, suffix: SUFFIX.to_owned(), target, metas, projects, datasets, videos }
     }
 
     /// What a class gets behind its name where the project has one of that name with another shape. [`SUFFIX`] by
@@ -112,27 +121,62 @@ impl Uploader {
                 (image, dataset, again || old)
             }
             (Source::Local { .. }, None) => return Err(refused(ModeError::NeedsPlatform)),
-            (Source::Video { .. }, _) => {
-                return Err(Trouble::Refused("results of videos go up as a whole".into()));
+            (&Source::Video { id, .. }, _) => {
+                return self.deliver_frames(id, std::slice::from_ref(item), again);
             }
         };
         let project = self.project_of(dataset)?;
+        match self.store(project, dataset, image, item, again) {
+            // A class that was there may be gone. What came up to then is there, so it has to be looked at.
+            Err(Trouble::Refused(_)) if self.metas.remove(&project).is_some() => {
+                self.store(project, dataset, image, item, true)
+            }
+            done => done,
+        }
+    }
+
+    fn store(
+        &mut self,
+        project: u64,
+        dataset: u64,
+        image: u64,
+        item: &Item,
+        again: bool,
+    ) -> Result<(), Trouble> {
         let names = self.ensure_meta(project, &item.meta)?;
         let mut annotation = item.annotation.clone();
         names.apply(&mut annotation);
+        self.check(project, &annotation)?;
         let reads = again || matches!(self.mode, UploadMode::Replace | UploadMode::IouMerge { .. });
         let existing = if reads { self.client.annotations(dataset, &[image])?.pop() } else { None };
         let existing =
             existing.unwrap_or_else(|| Annotation::new(annotation.size.width, annotation.size.height));
         match plan(self.mode, annotation, &existing, again) {
             Operation::Nothing => {}
-            Operation::Add(objects) => {
+            Operation::Add(Additions { objects, tags }) => {
                 let meta = self.metas.get(&project).cloned().unwrap_or_default();
-                self.client.add_objects(image, &objects, &meta)?;
+                self.client.add_objects(project, image, &objects, &meta)?;
+                self.client.add_tags(project, &tags, &meta)?;
             }
             Operation::Set(annotation) => self.client.set_annotations(dataset, &[(image, annotation)])?,
         }
         Ok(())
+    }
+
+    /// Does the project have all that an annotation uses? If not, its result came with a meta that lacks it.
+    fn check(&self, project: u64, annotation: &Annotation) -> Result<(), Trouble> {
+        let Some(meta) = self.metas.get(&project) else { return Ok(()) };
+        let objects = &annotation.objects;
+        let class =
+            objects.iter().map(|object| &object.class_title).find(|title| meta.class(title).is_none());
+        let tags = objects.iter().flat_map(|object| &object.tags).chain(&annotation.tags);
+        let tag = tags.map(|tag| &tag.name).find(|name| meta.tag(name).is_none());
+        match class.or(tag) {
+            Some(name) => {
+                Err(Trouble::Refused(format!("the result uses `{name}`, which is not in its meta")))
+            }
+            None => Ok(()),
+        }
     }
 
     fn image(&self, id: u64) -> Result<ImageInfo, Trouble> {
@@ -172,13 +216,24 @@ impl Uploader {
             let known = all.iter().find(|dataset| dataset.name == *name && dataset.parent_id == parent);
             parent = Some(match known {
                 Some(dataset) => dataset.id,
-                None => self.client.add_dataset(project, name, parent)?.id,
+                None => self.add_dataset(project, name, parent)?,
             });
         }
         let dataset = parent.ok_or_else(|| Trouble::Refused("the image is in no dataset".into()))?;
         self.datasets.insert(path.to_vec(), dataset);
         self.projects.insert(dataset, project);
         Ok(dataset)
+    }
+
+    /// A new dataset, or the one that another writer has just made.
+    fn add_dataset(&self, project: u64, name: &str, parent: Option<u64>) -> Result<u64, Trouble> {
+        let taken = match self.client.add_dataset(project, name, parent) {
+            Err(error @ ClientError::Status { status: 400, .. }) => error,
+            added => return Ok(added?.id),
+        };
+        let all = self.client.datasets(project)?;
+        let known = all.into_iter().find(|dataset| dataset.name == name && dataset.parent_id == parent);
+        known.map(|dataset| dataset.id).ok_or_else(|| taken.into())
     }
 
     /// The image of that name, and whether it was there. An image of that name with other pixels is not ours.
@@ -218,25 +273,69 @@ impl Uploader {
                 return Ok(names);
             }
         }
-        let known = self.client.meta(project)?;
-        let mut merged = known.clone();
-        let names = merged.merge(needed, &self.suffix).map_err(refused)?;
-        let current = if merged == known { known } else { self.client.set_meta(project, &merged)? };
-        self.metas.insert(project, current);
-        Ok(names)
+        // The platform takes whole metas alone. Where another writer sets one at the same moment, one of the two is lost:
+        // it is read again until all is in it.
+        for _ in 0..META_TRIES {
+            let known = self.client.meta(project)?;
+            let mut merged = known.clone();
+            let names = merged.merge(needed, &self.suffix).map_err(refused)?;
+            if merged == known {
+                self.metas.insert(project, known);
+                return Ok(names);
+            }
+            self.client.set_meta(project, &merged)?;
+        }
+        Err(Trouble::Refused(format!("project {project} does not keep the classes that it is given")))
+    }
+}
+
+/// How many items from the start of a batch are frames of the same video; at least one.
+fn run_length(batch: &[Item]) -> usize {
+    let video = |item: &Item| match item.source {
+        Source::Video { id, .. } => Some(id),
+        _ => None,
+    };
+    match batch.first().and_then(video) {
+        Some(id) => batch.iter().take_while(|item| video(item) == Some(id)).count(),
+        None => 1,
+    }
+}
+
+impl Uploader {
+    /// Delivers items of which all but a single one are frames of the same video.
+    fn deliver_run(&mut self, run: &[Item], again: bool) -> Result<Vec<Delivery>, ClientError> {
+        let done = match run {
+            [item] => self.deliver_one(item, again),
+            [Item { source: Source::Video { id, .. }, .. }, ..] => self.deliver_frames(*id, run, again),
+            _ => Ok(()),
+        };
+        match (done, run) {
+            (Ok(()), _) => Ok(run.iter().map(|_| Delivery::Done).collect()),
+            (Err(Trouble::Client(error)), _) => Err(error),
+            (Err(Trouble::Refused(reason)), [_]) => Ok(vec![Delivery::Refused { reason }]),
+            // One of them is the reason; the others are none the worse for it.
+            (Err(Trouble::Refused(_)), _) => {
+                let mut deliveries = Vec::with_capacity(run.len());
+                for item in run {
+                    deliveries.extend(self.deliver_run(std::slice::from_ref(item), true)?);
+                }
+                Ok(deliveries)
+            }
+        }
     }
 }
 
 impl Deliver for Uploader {
     fn deliver(&mut self, batch: &[Item], again: bool) -> Result<Vec<Delivery>, DeliverError> {
-        let mut deliveries = Vec::with_capacity(batch.len());
-        for item in batch {
-            deliveries.push(match self.deliver_one(item, again) {
-                Ok(()) => Delivery::Done,
-                Err(Trouble::Refused(reason)) => Delivery::Refused { reason },
-                Err(Trouble::Client(error)) => {
+        let (mut deliveries, mut rest) = (Vec::with_capacity(batch.len()), batch);
+        while !rest.is_empty() {
+            let (run, after) = rest.split_at(run_length(rest));
+            match self.deliver_run(run, again) {
+                Ok(done) => deliveries.extend(done),
+                Err(error) => {
                     // What was learned may be out of date by the next try.
                     self.metas.clear();
+                    self.videos.clear();
                     let retry_after = match &error {
                         ClientError::Status { retry_after, .. } => *retry_after,
                         _ => None,
@@ -244,7 +343,8 @@ impl Deliver for Uploader {
                     let lasting = error.is_lasting();
                     return Err(DeliverError { reason: error.to_string(), retry_after, lasting });
                 }
-            });
+            }
+            rest = after;
         }
         Ok(deliveries)
     }

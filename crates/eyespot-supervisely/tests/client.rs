@@ -9,8 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use eyespot_supervisely::client::{Client, ClientError, ClientOptions, Connection, Token, hash_of};
-use eyespot_supervisely::format::{Annotation, Geometry, ObjClass, Object, ProjectMeta, Rectangle, Shape};
-use eyespot_supervisely::{Deliver as _, Delivery, Item, Pixels, Source, UploadMode, Uploader};
+use eyespot_supervisely::format::{Geometry, ObjClass, Object, ProjectMeta, Rectangle, Shape, TagMeta};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "t0ken-of-the-test";
@@ -176,9 +175,10 @@ fn added_objects_have_numbers_and_the_coordinates_of_the_platform() {
     let rectangle = Rectangle { left: 1.0, top: 2.0, right: 3.0, bottom: 4.0 };
     let object = Object::predicted("car", Geometry::Rectangle(rectangle), 0.5);
     let class = ObjClass { id: Some(11), ..ObjClass::new("car", Shape::Rectangle, [0; 3]) };
-    let meta = ProjectMeta { classes: vec![class], ..ProjectMeta::default() };
-    let (client, requests) = serve(vec![ok(&json!([{"id": 77}]))]);
-    assert_eq!(client.add_objects(5, std::slice::from_ref(&object), &meta).unwrap(), [77]);
+    let tag = TagMeta { id: Some(12), ..TagMeta::confidence() };
+    let meta = ProjectMeta { classes: vec![class], tags: vec![tag], ..ProjectMeta::default() };
+    let (client, requests) = serve(vec![ok(&json!([{"id": 77}])), ok(&json!([{"id": 80}]))]);
+    assert_eq!(client.add_objects(3, 5, std::slice::from_ref(&object), &meta).unwrap(), [77]);
     let body = requests.recv().unwrap().json();
     let figure = &body["figures"][0];
     assert_eq!(
@@ -186,96 +186,11 @@ fn added_objects_have_numbers_and_the_coordinates_of_the_platform() {
         (&json!(5), &json!(11), &json!(true))
     );
     assert_eq!(figure["geometry"]["points"]["exterior"], json!([[1, 2], [4, 5]]));
-    let error = client.add_objects(5, &[object], &ProjectMeta::default()).unwrap_err();
+    // Tags beside a new object are ignored; they follow it.
+    assert_eq!(figure.get("tags"), None);
+    let tags = requests.recv().unwrap();
+    assert_eq!(tags.method, "figures.tags.bulk.add");
+    assert_eq!(tags.json(), json!({"projectId": 3, "tags": [{"figureId": 77, "tagId": 12, "value": 0.5}]}));
+    let error = client.add_objects(3, 5, &[object], &ProjectMeta::default()).unwrap_err();
     assert!(error.to_string().contains("no class `car`"), "{error}");
-}
-
-fn item(source: Source) -> Item {
-    let rectangle = Rectangle { left: 1.0, top: 2.0, right: 3.0, bottom: 4.0 };
-    let mut annotation = Annotation::new(64, 48);
-    annotation.objects.push(Object::predicted("car", Geometry::Rectangle(rectangle), 0.5));
-    let meta = ProjectMeta {
-        classes: vec![ObjClass::new("car", Shape::Rectangle, [0; 3])],
-        ..ProjectMeta::default()
-    };
-    Item { key: "a".into(), source, pixels: Pixels::Encoded(b"jpeg".to_vec()), annotation, meta }
-}
-
-fn methods(requests: &Receiver<Request>) -> Vec<String> {
-    requests.iter().map(|request| request.method).collect()
-}
-
-/// The project has a `car` that is a polygon.
-#[test]
-fn appending_reads_nothing_at_first_and_adds_nothing_twice() {
-    let polygons =
-        json!({"classes": [{"title": "car", "shape": "polygon", "color": "#000000", "id": 1}], "tags": []});
-    let mut both = polygons.clone();
-    let new = json!({"title": "car_nn", "shape": "rectangle", "color": "#000000", "id": 2});
-    both["classes"].as_array_mut().unwrap().push(new);
-    let image = json!({"id": 5, "name": "a.jpg", "datasetId": 3});
-    let dataset = json!({"id": 3, "name": "d", "projectId": 9, "parentId": null});
-    let stored = json!([{"imageId": 5, "annotation": {"size": {"height": 48, "width": 64}, "tags": [], "objects": [
-        {"classTitle": "car_nn", "geometryType": "rectangle", "nnCreated": true, "nnUpdated": true, "id": 70,
-         "tags": [{"name": "confidence", "value": 0.5, "id": 9}],
-         "points": {"exterior": [[1, 2], [4, 5]], "interior": []}}]}}]);
-    let (client, requests) = serve(vec![
-        ok(&image),
-        ok(&dataset),
-        ok(&polygons),
-        ok(&both),
-        ok(&json!({})),
-        status(503, "", ""),
-        ok(&image),
-        ok(&both),
-        ok(&stored),
-        status(404, "", "{}"),
-    ]);
-    let mut uploader = Uploader::new(client, UploadMode::Append).unwrap();
-    let batch = [item(Source::Image { id: 5 })];
-    // The platform stores the object, but nobody hears of it.
-    assert!(uploader.deliver(&batch, false).is_err());
-    assert_eq!(uploader.deliver(&batch, true).unwrap(), [Delivery::Done]);
-    let gone = uploader.deliver(&[item(Source::Image { id: 6 })], false).unwrap();
-    assert!(matches!(&gone[..], [Delivery::Refused { reason }] if reason.contains("image 6")), "{gone:?}");
-    let local =
-        uploader.deliver(&[item(Source::Local { name: "b.jpg".into(), dataset: vec![] })], false).unwrap();
-    assert!(
-        matches!(&local[..], [Delivery::Refused { reason }] if reason.contains("use create")),
-        "{local:?}"
-    );
-    drop(uploader);
-    let expected = "images.info datasets.info projects.meta projects.meta.update projects.settings.update \
-        figures.bulk.add images.info projects.meta annotations.bulk.info images.info";
-    assert_eq!(methods(&requests).join(" "), expected);
-}
-
-#[test]
-fn a_local_image_that_is_there_from_a_try_before_is_taken() {
-    let class = json!({"title": "car", "shape": "rectangle", "color": "#000000", "id": 2});
-    let hash = hash_of(b"jpeg");
-    let page = |entities: Value| {
-        ok(
-            &json!({"total": entities.as_array().unwrap().len(), "perPage": 50, "pagesCount": 1, "entities": entities}),
-        )
-    };
-    let taken =
-        json!({"error": "taken", "details": {"type": "NONUNIQUE", "errors": [{"id": 5, "name": "b.jpg"}]}});
-    let empty = json!([{"imageId": 5, "annotation": {"size": {"height": 48, "width": 64}, "tags": [], "objects": []}}]);
-    let (client, requests) = serve(vec![
-        page(json!([])),
-        ok(&json!({"id": 3, "name": "day", "projectId": 9, "parentId": null})),
-        ok(&json!([hash])),
-        status(400, "", &taken.to_string()),
-        page(json!([{"id": 5, "name": "b.jpg", "datasetId": 3, "hash": hash}])),
-        ok(&json!({"classes": [class], "tags": []})),
-        ok(&empty),
-        ok(&json!([{"id": 70}])),
-    ]);
-    let mut uploader = Uploader::into_project(client, 9);
-    let local = item(Source::Local { name: "b.jpg".into(), dataset: vec!["day".into()] });
-    assert_eq!(uploader.deliver(&[local], false).unwrap(), [Delivery::Done]);
-    let expected = "datasets.list datasets.add images.internal.hashes.list images.bulk.add images.list projects.meta \
-        annotations.bulk.info figures.bulk.add";
-    assert_eq!(methods(&requests).join(" "), expected);
 }

@@ -17,13 +17,16 @@ impl Store {
         let own = self.datasets.iter().filter(|(_, dataset)| dataset.project == id);
         let datasets: Map<String, Value> =
             own.map(|(&id, _)| (self.path_of(id), self.items_of(id, project))).collect();
-        let plain = |entries: &[Map<String, Value>]| -> Vec<Value> {
-            let mut plain: Vec<_> = entries.to_vec();
-            plain.iter_mut().for_each(|entry| drop(entry.remove("id")));
-            plain.into_iter().map(Value::Object).collect()
+        // Notes and hot keys are nothing that matters here.
+        let plain = |entries: &[Map<String, Value>], keys: [&str; 3]| -> Vec<Value> {
+            let of_keys = |entry: &Map<String, Value>| {
+                let all = keys.iter().filter_map(|key| entry.get_key_value(*key));
+                Value::Object(all.map(|(key, value)| (key.clone(), value.clone())).collect())
+            };
+            entries.iter().map(of_keys).collect()
         };
         json!({
-            "type": project.kind.name(), "classes": plain(&project.classes), "tags": plain(&project.tags),
+            "type": project.kind.name(), "classes": plain(&project.classes, ["title", "shape", "color"]), "tags": plain(&project.tags, ["name", "value_type", "values"]),
             "datasets": datasets,
         })
     }

@@ -156,10 +156,34 @@ impl Store {
         dataset
     }
 
+    /// A new project of videos with the dataset `ds0` and one video of this size in it; gives the video's number. Its file
+    /// is nothing that could be played. For tests.
+    pub fn add_video_project(&mut self, name: &str, video: &str, size: (u32, u32), frames: u64) -> u64 {
+        let (project, dataset, id) = (self.id(), self.id(), self.id());
+        self.projects.insert(project, Project::new(name, Kind::Videos));
+        let home = Dataset { name: "ds0".into(), project, parent: None, description: String::new() };
+        self.datasets.insert(dataset, home);
+        let bytes = video.as_bytes().to_vec();
+        let (hash, (width, height)) = (hash_of(&bytes), size);
+        self.files.insert(hash.clone(), bytes);
+        let meta = json!({"videoStreamIndex": 0});
+        let item = Item::new(Kind::Videos, dataset, hash);
+        self.items
+            .insert(id, Item { name: video.into(), mime: "video/mp4", width, height, frames, meta, ..item });
+        id
+    }
+
     /// The number of the image or video of this name in a dataset.
     #[must_use]
     pub fn item(&self, dataset: u64, name: &str) -> Option<u64> {
         self.items.iter().find(|(_, item)| item.dataset == dataset && item.name == name).map(|(&id, _)| id)
+    }
+
+    /// The number of the dataset of this path, such as `outer/inner`, in a project.
+    #[must_use]
+    pub fn dataset_at(&self, project: u64, path: &str) -> Option<u64> {
+        let own = self.datasets.iter().filter(|(_, dataset)| dataset.project == project);
+        own.map(|(&id, _)| id).find(|&id| self.path_of(id) == path)
     }
 
     /// The project of a dataset.

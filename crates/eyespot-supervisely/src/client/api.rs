@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::http::Part;
 use super::{Client, ClientError};
-use crate::format::{Annotation, Object, ProjectMeta, ProjectType, VideoAnnotation, subpixel};
+use crate::format::{Annotation, Object, ProjectMeta, ProjectType, Tag, VideoAnnotation, subpixel};
 
 /// Entries of a request.
 const BATCH: usize = 50;
@@ -318,9 +318,10 @@ impl Client {
     }
 
     /// Adds objects, given in pixels, to those that an image has, and gives their numbers. `meta` is the project's, with
-    /// numbers.
+    /// numbers. The tags go up in a second request, [`add_tags`](Self::add_tags): the first one would ignore them.
     pub fn add_objects(
         &self,
+        project: u64,
         image: u64,
         objects: &[Object],
         meta: &ProjectMeta,
@@ -333,28 +334,52 @@ impl Client {
                 let class = meta.class(&object.class_title).and_then(|class| class.id);
                 let unknown =
                     || self.answer(method, &format!("the project has no class `{}`", object.class_title));
-                let mut object = Object { class_id: Some(class.ok_or_else(unknown)?), ..object.clone() };
-                subpixel::to_platform(&mut object.geometry);
-                for tag in &mut object.tags {
-                    if let Some(id) = meta.tag(&tag.name).and_then(|tag| tag.id) {
-                        tag.extra.insert("tagId".into(), id.into());
-                    }
-                }
-                let geometry = object.geometry.to_value();
-                let mut figure = json!(object);
-                if let Value::Object(fields) = &mut figure {
-                    fields.insert("geometry".into(), geometry);
-                }
-                figures.push(figure);
+                let mut geometry = object.geometry.clone();
+                subpixel::to_platform(&mut geometry);
+                figures.push(json!({
+                    "classId": class.ok_or_else(unknown)?, "geometryType": geometry.shape(),
+                    "geometry": geometry.to_value(), "description": object.description,
+                    "nnCreated": object.nn_created, "nnUpdated": object.nn_updated,
+                }));
             }
             let body = json!({"entityId": image, "figures": figures, "skipBoundsValidation": false});
             let added: Vec<Id> = self.add(method, &body)?;
             if added.len() != batch.len() {
                 return Err(self.answer(method, "not one entry per object"));
             }
-            ids.extend(added.into_iter().map(|added| added.id));
+            let added: Vec<u64> = added.into_iter().map(|added| added.id).collect();
+            let tags: Vec<(u64, Vec<Tag>)> =
+                added.iter().zip(batch).map(|(&id, object)| (id, object.tags.clone())).collect();
+            self.add_tags(project, &tags, meta)?;
+            ids.extend(added);
         }
         Ok(ids)
+    }
+
+    /// Adds tags to objects of images, named by their numbers.
+    pub fn add_tags(
+        &self,
+        project: u64,
+        tags: &[(u64, Vec<Tag>)],
+        meta: &ProjectMeta,
+    ) -> Result<(), ClientError> {
+        let method = "figures.tags.bulk.add";
+        let mut entries = Vec::new();
+        for (figure, tag) in tags.iter().flat_map(|(figure, tags)| tags.iter().map(move |tag| (figure, tag)))
+        {
+            let kind = meta.tag(&tag.name).and_then(|kind| kind.id);
+            let kind =
+                kind.ok_or_else(|| self.answer(method, &format!("the project has no tag `{}`", tag.name)))?;
+            let mut entry = json!({"figureId": figure, "tagId": kind});
+            if let (Some(value), Value::Object(fields)) = (&tag.value, &mut entry) {
+                fields.insert("value".into(), value.clone());
+            }
+            entries.push(entry);
+        }
+        for batch in entries.chunks(FIGURES) {
+            let _: Value = self.add(method, &json!({"projectId": project, "tags": batch}))?;
+        }
+        Ok(())
     }
 
     /// A video; `None` if there is none.
@@ -366,6 +391,16 @@ impl Client {
     pub fn videos(&self, dataset: u64) -> Result<Vec<VideoInfo>, ClientError> {
         let body = json!({"datasetId": dataset, "filter": [], "rawVideoMeta": false, "forceMetadataForLinks": false});
         self.pages("videos.list", &body)
+    }
+
+    /// A copy of a video in a dataset, under its name, without its annotation.
+    pub fn copy_video(&self, dataset: u64, video: &VideoInfo) -> Result<VideoInfo, ClientError> {
+        let method = "videos.bulk.add";
+        let meta = video.extra.get("meta").cloned().unwrap_or_else(|| json!({"videoStreamIndex": 0}));
+        let videos = json!([{"title": video.name, "videoId": video.id, "meta": meta}]);
+        let body = json!({"datasetId": dataset, "videos": videos, "forceMetadataForLinks": true});
+        let mut added: Vec<VideoInfo> = self.add(method, &body)?;
+        added.pop().ok_or_else(|| self.answer(method, "no entry for the video"))
     }
 
     /// The file of a video.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Annotation, Geometry, ObjClass, ProjectMeta, Shape, TagMeta, ValueType};
+use super::{Annotation, Geometry, ObjClass, ProjectMeta, Shape, Tag, TagMeta, ValueType, VideoAnnotation};
 
 /// What a class gets behind its name where the project has one of that name with another shape.
 pub const SUFFIX: &str = "_nn";
@@ -151,6 +151,30 @@ impl Names {
         for object in &mut annotation.objects {
             object.tags.iter_mut().for_each(|tag| self.tag(&tag.name).to_owned().clone_into(&mut tag.name));
             self.rename(&mut object.class_title, &mut object.geometry);
+        }
+    }
+
+    /// Renames the classes, tags and keypoints of a video's annotation. The class of an object goes by the shape of its
+    /// figures.
+    pub fn apply_to_video(&self, annotation: &mut VideoAnnotation) {
+        let tag = |tag: &mut Tag| self.tag(&tag.name).to_owned().clone_into(&mut tag.name);
+        annotation.tags.iter_mut().for_each(|known| tag(&mut known.tag));
+        let titles: HashMap<String, String> = annotation
+            .objects
+            .iter()
+            .map(|object| (object.key.clone(), object.class_title.clone()))
+            .collect();
+        let mut renamed = HashMap::new();
+        for figure in annotation.frames.iter_mut().flat_map(|frame| &mut frame.figures) {
+            let Some(mut title) = titles.get(&figure.object_key).cloned() else { continue };
+            self.rename(&mut title, &mut figure.geometry);
+            renamed.insert(figure.object_key.clone(), title);
+        }
+        for object in &mut annotation.objects {
+            object.tags.iter_mut().for_each(|known| tag(&mut known.tag));
+            if let Some(title) = renamed.remove(&object.key) {
+                object.class_title = title;
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod pages;
 mod projects;
 mod tags;
 mod uploads;
+mod videos;
 
 use serde_json::{Map, Value, json};
 
@@ -139,6 +140,12 @@ pub(crate) fn call(store: &mut Store, method: &str, input: Input) -> Result<Cont
         "annotations.info" => annotations::info(store, body)?,
         "annotations.bulk.info" => annotations::info_many(store, body)?,
         "annotations.bulk.add" => annotations::set_many(store, body)?,
+        "videos.info" => videos::info(store, body)?,
+        "videos.list" => videos::list(store, body)?,
+        "videos.bulk.add" => videos::add(store, body)?,
+        "videos.download" => return videos::download(store, body),
+        "videos.annotations.bulk.info" => videos::annotations(store, body)?,
+        "annotation-objects.bulk.add" => videos::add_objects(store, body)?,
         "figures.bulk.add" => figures::add(store, body)?,
         "figures.tags.bulk.add" => tags::add_to_figures(store, body)?,
         "image-tags.bulk.add-to-image" => tags::add_to_images(store, body)?,

@@ -1,9 +1,9 @@
-//! Passes that make a graph smaller: activations go into the operators before them, and a convolution whose only
-//! reader is a max pooling keeps no more than a few rows.
+//! Passes that make a graph smaller: activations go into the operators before them, gathered squares into the convolution
+//! after them, and a convolution whose only reader is a max pooling keeps no more than a few rows.
 
-use eyespot_nn::graph::{Activation, BinaryKind, BinaryNumbers, PoolKind, PoolNumbers};
+use eyespot_nn::graph::{Activation, Axis, BinaryKind, BinaryNumbers, PoolKind, PoolNumbers, Window};
 
-use crate::ir::{ConvData, Graph, Id, Op};
+use crate::ir::{Conv, ConvData, CopyOp, Graph, Id, Op};
 
 /// How many operators and outputs read each tensor, views counted with what they look at.
 fn readers(graph: &Graph) -> Vec<usize> {
@@ -70,6 +70,94 @@ pub(crate) fn activations(graph: &mut Graph) {
             _ => at += 1,
         }
     }
+}
+
+/// A convolution over pixels that were gathered from squares of an image (space to depth: the "focus" of YOLOX) becomes one
+/// over the image itself, with more taps and larger steps: the same sums without the copies.
+pub(crate) fn squares(graph: &mut Graph) {
+    let readers = readers(graph);
+    for at in 0..graph.nodes.len() {
+        let Op::Conv(conv) = &graph.nodes[at].op else { continue };
+        let gathered = conv.input;
+        if conv.depthwise || readers[graph.root(gathered)] != 1 {
+            continue;
+        }
+        let copies: Option<Vec<&CopyOp>> = graph
+            .nodes
+            .iter()
+            .filter(|node| graph.root(node.op.output()) == graph.root(gathered))
+            .map(|node| if let Op::Copy(copy) = &node.op { Some(copy) } else { None })
+            .collect();
+        if let Some(fused) = copies.and_then(|copies| over_squares(graph, conv, &copies)) {
+            graph.nodes[at].op = Op::Conv(fused);
+        }
+    }
+    graph.drop_dead();
+}
+
+/// The convolution over the image that the copies read; `None` where they do something else.
+fn over_squares(graph: &Graph, conv: &Conv, copies: &[&CopyOp]) -> Option<Conv> {
+    let image = copies.first()?.input;
+    let (from, to) = (graph.tensors[image].shape, graph.tensors[conv.input].shape);
+    let side = from.h.checked_div(to.h)?;
+    let Window { kernel, stride, dilation, pad } = conv.window;
+    let ConvData::F32 { weights, bias, activation } = &conv.data else { return None };
+    // The number of copies bounds the products after it.
+    let fits = side > 1
+        && copies.len() == (side as usize).pow(2)
+        && [to.h * side, to.w * side, to.c] == [from.h, from.w, from.c * side * side]
+        && dilation == [1, 1];
+    if !fits {
+        return None;
+    }
+    // Which pixel of a square lies at which channels.
+    let mut places = vec![None; copies.len()];
+    let (step, depth, line) = (side as usize, from.c as usize, (from.w * from.c) as usize);
+    for copy in copies {
+        let axis = |count: u32, from: u32, to: u32| Axis { count, from, to };
+        let wanted = [
+            axis(to.h, side * from.w * from.c, to.w * to.c),
+            axis(to.w, side * from.c, to.c),
+            axis(from.c, 1, 1),
+        ];
+        let (y, x) = (copy.from / line, copy.from % line / depth);
+        let fits = copy.input == image
+            && copy.table.is_none()
+            && copy.axes[2..] == wanted
+            && copy.axes[..2].iter().all(|axis| axis.count == 1)
+            && copy.from % depth == 0
+            && copy.to % depth == 0
+            && y < step
+            && x < step;
+        if !fits {
+            return None;
+        }
+        *places.get_mut(copy.to / depth)? = Some([y, x]);
+    }
+    let places: Vec<[usize; 2]> = places.into_iter().collect::<Option<_>>()?;
+    let channels = bias.len();
+    let [rows, columns] = kernel.map(usize::from);
+    let mut spread = vec![0.0; weights.len()];
+    // `[output channels, taps, input channels]`.
+    for (at, &weight) in weights.iter().enumerate() {
+        let (output, tap, input) = (
+            at / (rows * columns * to.c as usize),
+            at / to.c as usize % (rows * columns),
+            at % to.c as usize,
+        );
+        let [y, x] = places[input / depth];
+        let (row, column) = (tap / columns * step + y, tap % columns * step + x);
+        spread[((output * rows * step + row) * columns * step + column) * depth + input % depth] = weight;
+    }
+    let larger =
+        |pair: [u16; 2]| Some([pair[0].checked_mul(step as u16)?, pair[1].checked_mul(step as u16)?]);
+    debug_assert_eq!(spread.len(), channels * rows * columns * step * step * depth);
+    Some(Conv {
+        window: Window { kernel: larger(kernel)?, stride: larger(stride)?, dilation, pad: larger(pad)? },
+        input: image,
+        data: ConvData::F32 { weights: spread, bias: bias.clone(), activation: *activation },
+        ..conv.clone()
+    })
 }
 
 /// Puts a convolution and a max pooling that alone reads it together.

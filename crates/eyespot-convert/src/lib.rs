@@ -75,6 +75,7 @@ impl Graph {
     pub fn from_onnx(bytes: &[u8], size: Option<[usize; 2]>) -> Result<Self, ConvertError> {
         let mut graph = onnx::read(bytes, size)?;
         fuse::activations(&mut graph);
+        fuse::squares(&mut graph);
         Ok(graph)
     }
 

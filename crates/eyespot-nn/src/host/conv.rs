@@ -1,22 +1,76 @@
-//! Convolutions as products of rows: the taps of some output pixels are laid out as rows, which are multiplied with
-//! panels of weights. Nothing is laid out twice, and the rows of a block stay in the cache.
+//! Convolutions over all input channels, in runs of pixels whose windows lie at equal distances in the image: along a row
+//! where the window is inside, down a column at the left and right edges. Nothing is copied; taps in the padding are left
+//! out.
 
-use super::aligned::Aligned;
-use super::simd::{DEPTH, Level, PITCH, Panels};
+use core::ops::Range;
+use std::vec::Vec;
+
+use super::simd::{Level, Panels, Part, Run, Taps};
 use crate::graph::{Activation, Shape, Window};
 
-/// Tiles of rows in a block: each panel of weights is read once for all of them.
+/// Values of the image in a block: they stay in the second cache while the panels of weights go by.
+const BLOCK: usize = 1 << 16;
+
+/// Bytes of a panel in a slice: they stay in the first cache while some tiles go by.
+const SLICE: usize = 1 << 14;
+
+/// Tiles that go by.
 const TILES: usize = 4;
+
+/// A part of the window's taps. The sums of the parts are added up in the output.
+#[derive(Debug, Clone)]
+struct Slice {
+    lines: Range<usize>,
+    /// Values of a whole line.
+    values: Range<usize>,
+    part: Part,
+}
+
+/// Rows that are computed: a panel's channels, from the row on that the output starts with.
+#[derive(Debug, Clone, Copy)]
+struct Rows<'a> {
+    panel: usize,
+    input: &'a [f32],
+    first: usize,
+}
+
+/// The parts of a window: whole lines where they are short, parts of a line where it is long.
+fn slices(panels: &Panels, window: Window, channels: usize) -> Vec<Slice> {
+    let [lines, columns] = window.kernel.map(usize::from);
+    let (line, most) = (columns * channels, (SLICE / panels.width().max(1)).max(1));
+    let mut slices = Vec::new();
+    if line <= most || window.dilation[1] != 1 {
+        let step = lines.div_ceil((lines * line).div_ceil(most)).max(1);
+        for start in (0..lines).step_by(step) {
+            slices.push((start..lines.min(start + step), 0..line));
+        }
+    } else {
+        let step = line.div_ceil(line.div_ceil(most));
+        for number in 0..lines {
+            for start in (0..line).step_by(step) {
+                slices.push((number..number + 1, start..line.min(start + step)));
+            }
+        }
+    }
+    let last = slices.len() - 1;
+    let part = |at: usize| Part { first: at == 0, last: at == last };
+    slices
+        .into_iter()
+        .enumerate()
+        .map(|(at, (lines, values))| Slice { lines, values, part: part(at) })
+        .collect()
+}
 
 /// A convolution over all input channels.
 #[derive(Debug)]
 pub(super) struct Conv {
-    level: Level,
     panels: Panels,
     window: Window,
     input: Shape,
     output: Shape,
-    activation: Activation,
+    /// Rows and columns of the output whose windows lie inside.
+    inner: [Range<usize>; 2],
+    slices: Vec<Slice>,
 }
 
 impl Conv {
@@ -27,117 +81,161 @@ impl Conv {
         [weights, bias]: [&[[u8; 4]]; 2],
         activation: Activation,
     ) -> Self {
-        Self { level, panels: Panels::new(level, weights, bias), window, input, output, activation }
+        let panels = Panels::new(level, weights, bias, activation);
+        let sides = [[input.h, output.h], [input.w, output.w]].map(|sides| sides.map(|side| side as usize));
+        let inner = [0, 1].map(|axis| {
+            let [kernel, stride, dilation, pad] =
+                [window.kernel, window.stride, window.dilation, window.pad].map(|of| usize::from(of[axis]));
+            let [input, output] = sides[axis];
+            let reach = (kernel - 1) * dilation;
+            let end = (input + pad).checked_sub(reach + 1).map_or(0, |last| last / stride + 1).min(output);
+            pad.div_ceil(stride).min(end)..end
+        });
+        let slices = slices(&panels, window, input.c as usize);
+        Self { panels, window, input, output, inner, slices }
     }
 
-    /// Floats of memory for the rows of a block.
-    pub(super) const fn room(level: Level) -> usize {
-        TILES * level.rows() * PITCH
+    /// Every pixel of the image is a pixel of the output: rows don't matter.
+    fn is_flat(&self) -> bool {
+        let Window { kernel, stride, pad, .. } = self.window;
+        let same = self.input.h == self.output.h && self.input.w == self.output.w;
+        kernel == [1, 1] && stride == [1, 1] && pad == [0, 0] && same
     }
 
-    /// Pixels that are worth a thread.
+    /// Pixels that are computed together: one, or a row.
+    pub(super) fn unit(&self) -> usize {
+        if self.is_flat() { 1 } else { self.output.w as usize }
+    }
+
+    /// Units that are worth a thread.
     pub(super) fn chunk(&self, threads: usize) -> usize {
         let pixels = self.output.h as usize * self.output.w as usize;
-        let work = pixels * self.panels.depth() * self.panels.columns();
-        if threads == 1 || work < 1 << 16 {
-            return pixels;
+        let unit = self.unit();
+        if threads == 1 || pixels * self.panels.depth() * self.panels.columns() < 1 << 16 {
+            return pixels / unit;
         }
-        let chunks = pixels.div_ceil(2 * TILES * self.level.rows()).next_multiple_of(threads);
-        pixels.div_ceil(chunks)
+        // At least two tiles, and some chunks for each thread: one may be slower than the other.
+        let least = (2 * self.panels.rows()).div_ceil(unit);
+        (pixels / unit).div_ceil(4 * threads).next_multiple_of(least)
     }
 
-    /// The outputs of whole pixels, from pixel `first` on.
-    pub(super) fn pixels(&self, input: &[f32], first: usize, output: &mut [f32], rows: &mut Aligned) {
-        let columns = self.panels.columns();
-        let block = TILES * self.level.rows();
-        let count = output.len() / columns;
-        let blocks = count.div_ceil(block).max(1);
-        let mut first = first;
-        for output in output.chunks_mut(count.div_ceil(blocks).max(1) * columns) {
-            let count = output.len() / columns;
-            let depth = self.panels.depth();
-            // Parts of about the same depth.
-            let parts = depth.div_ceil(DEPTH);
-            let part = depth.div_ceil(parts);
-            for start in (0..depth).step_by(part) {
-                let part = part.min(depth - start);
-                self.lay_out(input, first, count, [start, part], rows);
-                self.panels.product(rows, [start, part], output, columns);
-            }
-            self.level.activate(self.activation, output);
-            first += count;
-        }
-    }
-
-    /// Lays the values `start` to `start + len` of the taps of some pixels out as rows.
-    fn lay_out(&self, input: &[f32], first: usize, count: usize, [start, len]: [usize; 2], rows: &mut [f32]) {
-        let (width, channels) = (self.output.w as usize, self.input.c as usize);
-        let Window { kernel, pad, stride, .. } = self.window;
-        let rows = rows.chunks_exact_mut(PITCH).take(count);
-        if kernel == [1, 1] && pad == [0, 0] {
-            let (stride, row) = (stride.map(usize::from), self.input.w as usize);
-            if stride == [1, 1] {
-                let input = &input[first * channels..];
-                for (pixel, to) in input.chunks_exact(channels).zip(rows) {
-                    copy(&pixel[start..start + len], &mut to[..len]);
+    /// The outputs of whole units, from unit `first` on.
+    pub(super) fn compute(&self, input: &[f32], first: usize, output: &mut [f32]) {
+        let unit = self.unit() * self.panels.columns();
+        let line =
+            if self.is_flat() { 1 } else { usize::from(self.window.stride[0]) * self.input.w as usize };
+        let block = (BLOCK / (line * self.input.c as usize)).max(1);
+        for (number, output) in output.chunks_mut(block * unit).enumerate() {
+            let first = first + number * block;
+            for panel in 0..self.panels.count() {
+                if self.is_flat() {
+                    self.flat(panel, input, first, output);
+                } else {
+                    self.block(panel, input, first..first + output.len() / unit, output);
                 }
-                return;
             }
-            for (pixel, to) in (first..).zip(rows) {
-                let from = (pixel / width * stride[0] * row + pixel % width * stride[1]) * channels + start;
-                copy(&input[from..from + len], &mut to[..len]);
-            }
-            return;
-        }
-        for (pixel, to) in (first..).zip(rows) {
-            self.taps(input, [pixel / width, pixel % width], start, &mut to[..len]);
         }
     }
 
-    /// The taps of an output pixel from value `start` on.
-    fn taps(&self, input: &[f32], [y, x]: [usize; 2], start: usize, mut to: &mut [f32]) {
+    fn flat(&self, panel: usize, input: &[f32], first: usize, output: &mut [f32]) {
+        let (depth, stride) = (self.panels.depth(), self.panels.columns());
+        let tiles = TILES * self.panels.rows();
+        for (number, output) in output.chunks_mut(tiles * stride).enumerate() {
+            for Slice { values, part, .. } in &self.slices {
+                let one = Taps { count: 1, step: 0, weights: 0 };
+                let (start, len) = (values.start, values.len());
+                let count = output.len() / stride;
+                let run = Run { count, pitch: depth, lines: one, taps: one, len, start, stride };
+                let from = (first + number * tiles) * depth + start;
+                self.panels.product(panel, &run, *part, &input[from..], output);
+            }
+        }
+    }
+
+    /// A panel's channels of some rows.
+    fn block(&self, panel: usize, input: &[f32], rows: Range<usize>, output: &mut [f32]) {
+        let [inner_rows, inner_columns] = self.inner.clone();
+        let these = Rows { panel, input, first: rows.start };
+        if !inner_columns.is_empty() {
+            let some = (TILES * self.panels.rows()).div_ceil(inner_columns.len());
+            for start in rows.clone().step_by(some) {
+                for slice in &self.slices {
+                    for y in start..rows.end.min(start + some) {
+                        let (at, size) = ([y, inner_columns.start], [1, inner_columns.len()]);
+                        self.run(these, slice, at, size, output);
+                    }
+                }
+            }
+        }
+        let inner_rows =
+            inner_rows.start.clamp(rows.start, rows.end)..inner_rows.end.clamp(rows.start, rows.end);
+        for slice in &self.slices {
+            for x in (0..inner_columns.start).chain(inner_columns.end..self.output.w as usize) {
+                if !inner_rows.is_empty() {
+                    let (at, size) = ([inner_rows.start, x], [inner_rows.len(), 1]);
+                    self.run(these, slice, at, size, output);
+                }
+                for y in (rows.start..inner_rows.start).chain(inner_rows.end..rows.end) {
+                    self.run(these, slice, [y, x], [1, 1], output);
+                }
+            }
+        }
+    }
+
+    /// The taps along an axis that lie inside the input.
+    fn taps(&self, axis: usize, position: usize) -> Range<usize> {
+        let start = position * usize::from(self.window.stride[axis]);
+        let size = [self.input.h, self.input.w][axis] as usize;
+        let [kernel, dilation, pad] =
+            [self.window.kernel, self.window.dilation, self.window.pad].map(|of| usize::from(of[axis]));
+        let end = (size + pad).saturating_sub(start).div_ceil(dilation).min(kernel);
+        pad.saturating_sub(start).div_ceil(dilation).min(end)..end
+    }
+
+    /// Pixels from `y`, `x` on, along a row or down a column, that all have the same taps.
+    fn run(
+        &self,
+        Rows { panel, input, first }: Rows<'_>,
+        slice: &Slice,
+        [y, x]: [usize; 2],
+        [down, along]: [usize; 2],
+        output: &mut [f32],
+    ) {
+        let within = |range: Range<usize>, of: &Range<usize>| {
+            let start = range.start.clamp(of.start, of.end);
+            start..range.end.clamp(start, of.end)
+        };
+        let (rows, columns) = (within(self.taps(0, y), &slice.lines), self.taps(1, x));
         let channels = self.input.c as usize;
-        let [_, columns] = self.window.kernel.map(usize::from);
-        let [dy, dx] = self.window.dilation.map(usize::from);
+        let (line, stride) = (self.input.w as usize * channels, self.panels.columns());
+        let out_line = self.output.w as usize * stride;
         let [stride_y, stride_x] = self.window.stride.map(usize::from);
+        let [dilation_y, dilation_x] = self.window.dilation.map(usize::from);
         let [pad_y, pad_x] = self.window.pad.map(usize::from);
-        let (height, width) = (self.input.h as usize, self.input.w as usize);
-        let left = x * stride_x;
-        // All taps of a line lie side by side in the image.
-        let whole = dx == 1 && left >= pad_x && left + columns <= width + pad_x;
-        let run = if whole { columns * channels } else { channels };
-        let mut at = start;
-        while !to.is_empty() {
-            // The run that value `at` belongs to, and its place in it.
-            let (tap, skip) = (at / run, at % run);
-            let (ky, kx) = if whole { (tap, 0) } else { (tap / columns, tap % columns) };
-            let (part, rest) = to.split_at_mut((run - skip).min(to.len()));
-            let (line, column) = (y * stride_y + ky * dy, left + kx * dx);
-            let inside = line >= pad_y
-                && line < height + pad_y
-                && column >= pad_x
-                && (whole || column < width + pad_x);
-            if inside {
-                let from = ((line - pad_y) * width + column - pad_x) * channels + skip;
-                copy(&input[from..from + part.len()], part);
-            } else {
-                part.fill(0.0);
-            }
-            at += part.len();
-            to = rest;
-        }
-    }
-}
-
-/// Runs are often short: a call of `memcpy` for each would cost more than the copy.
-#[inline(always)]
-fn copy(from: &[f32], to: &mut [f32]) {
-    let (from_lines, from_rest) = from.as_chunks::<16>();
-    let (to_lines, to_rest) = to.as_chunks_mut::<16>();
-    for (to, from) in to_lines.iter_mut().zip(from_lines) {
-        *to = *from;
-    }
-    for (to, from) in to_rest.iter_mut().zip(from_rest) {
-        *to = *from;
+        let kernel = usize::from(self.window.kernel[1]);
+        let place = |position: usize, stride: usize, tap: usize, dilation: usize, pad: usize| {
+            (position * stride + tap * dilation).saturating_sub(pad)
+        };
+        // Neighbouring taps lie together.
+        let (values, taps, len) = if dilation_x == 1 {
+            let values = within(columns.start * channels..columns.end * channels, &slice.values);
+            (values.clone(), 1, values.len())
+        } else {
+            (columns.start * channels..columns.end * channels, columns.len(), channels)
+        };
+        let from = place(y, stride_y, rows.start, dilation_y, pad_y) * line
+            + place(x, stride_x, columns.start, dilation_x, pad_x) * channels
+            + values.start.saturating_sub(columns.start * channels);
+        let run = Run {
+            count: down * along,
+            pitch: if down > 1 { stride_y * line } else { stride_x * channels },
+            lines: Taps { count: rows.len(), step: dilation_y * line, weights: kernel * channels },
+            taps: Taps { count: taps, step: dilation_x * channels, weights: channels },
+            len,
+            start: rows.start * kernel * channels + values.start,
+            stride: if down > 1 { out_line } else { stride },
+        };
+        let to = (y - first) * out_line + x * stride;
+        self.panels.product(panel, &run, slice.part, input.get(from..).unwrap_or(&[]), &mut output[to..]);
     }
 }

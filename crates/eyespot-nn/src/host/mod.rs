@@ -17,7 +17,7 @@ use self::threads::Threads;
 use crate::check::{bytes_of, range_of};
 use crate::graph::{
     Activation, Binary, BinaryNumbers, Conv as ConvOp, ConvNumbers, Element, Op, Pool, PoolKind, PoolNumbers,
-    Shape,
+    Shape, SoftmaxNumbers,
 };
 use crate::kernels::Fast;
 use crate::{Layer, Model, network};
@@ -45,8 +45,6 @@ impl Default for Host {
 /// A thread's memory.
 #[derive(Debug)]
 pub(crate) struct Local {
-    /// Taps that are laid out as rows.
-    rows: Aligned,
     /// Rows between a convolution and a pooling.
     ring: Aligned,
     /// The maxima of some rows.
@@ -62,6 +60,7 @@ enum Kernel {
     ConvPool(Conv, Activation),
     Binary(Activation),
     Activate(Activation),
+    Softmax,
     /// The kernels that every target has.
     Common,
 }
@@ -100,11 +99,7 @@ impl<'m> Program<'m> {
         }
         let threads = Threads::new(host.threads);
         let locals = (0..threads.count())
-            .map(|_| Local {
-                rows: Aligned::new(Conv::room(level)),
-                ring: Aligned::new(ring),
-                highest: Aligned::new(highest),
-            })
+            .map(|_| Local { ring: Aligned::new(ring), highest: Aligned::new(highest) })
             .collect();
         Self { level, layers, threads, locals }
     }
@@ -154,6 +149,7 @@ fn kernel(op: &Op, weights: &[u8], level: Level) -> Option<Kernel> {
             (a == b || b == Shape::new(1, 1, a.c)).then_some(Kernel::Binary(*activation))
         }
         Op::Activate { activation, .. } => Some(Kernel::Activate(*activation)),
+        Op::Softmax { numbers: SoftmaxNumbers::F32, .. } => Some(Kernel::Softmax),
         _ => None,
     }
 }
@@ -182,10 +178,10 @@ impl Team<'_> {
                 let ranges = [bytes_of(&op.input, Element::F32), bytes_of(&op.output, Element::F32)];
                 let [input, output] = arena.get_disjoint_mut(ranges).ok()?;
                 let (input, output) = (cast_slice(input), cast_slice_mut(output));
-                let pixels = conv.chunk(self.threads.count());
-                let chunk = pixels * op.output.shape.c as usize;
-                self.threads.chunks(output, chunk, self.locals, |local, number, output| {
-                    conv.pixels(input, number * pixels, output, &mut local.rows);
+                let units = conv.chunk(self.threads.count());
+                let chunk = units * conv.unit() * op.output.shape.c as usize;
+                self.threads.chunks(output, chunk, self.locals, |_, number, output| {
+                    conv.compute(input, number * units, output);
                 });
             }
             (Op::Conv(op), Kernel::Depthwise(conv, activation)) => {
@@ -221,11 +217,9 @@ impl Team<'_> {
                 let row = w as usize * c as usize;
                 // Rows between two threads' shares are computed twice.
                 let rows = (h as usize).div_ceil(self.threads.count());
-                let width = op.output.shape.w as usize;
+                let units = op.output.shape.w as usize / conv.unit();
                 self.threads.chunks(output, rows * row, self.locals, |local, number, output| {
-                    let compute = |y: usize, out: &mut [f32], rows: &mut Aligned| {
-                        conv.pixels(input, y * width, out, rows);
-                    };
+                    let compute = |y: usize, out: &mut [f32]| conv.compute(input, y * units, out);
                     pool::through_ring(level, pool, *activation, number * rows, output, local, compute);
                 });
             }
@@ -256,6 +250,16 @@ impl Team<'_> {
                 let chunk = values.len().div_ceil(self.threads.count()).max(GRAIN);
                 self.threads.chunks(values, chunk, self.locals, |_, _, values| {
                     level.activate(*activation, values);
+                });
+            }
+            (Op::Softmax { input, output, .. }, Kernel::Softmax) => {
+                let to = bytes_of(output, Element::F32);
+                network::move_to(arena, bytes_of(input, Element::F32), &to)?;
+                let values: &mut [f32] = cast_slice_mut(arena.get_mut(to)?);
+                let row = output.shape.c as usize;
+                let chunk = values.len().div_ceil(self.threads.count()).next_multiple_of(row);
+                self.threads.chunks(values, chunk.max(GRAIN / row * row), self.locals, |_, _, values| {
+                    values.chunks_exact_mut(row).for_each(|values| level.softmax(values));
                 });
             }
             _ => network::run_op::<Fast>(op, arena, weights)?,

@@ -74,18 +74,18 @@ pub(super) fn through_ring(
     first: usize,
     output: &mut [f32],
     local: &mut Local,
-    mut compute: impl FnMut(usize, &mut [f32], &mut super::Aligned),
+    mut compute: impl FnMut(usize, &mut [f32]),
 ) {
     let width = pool.input.shape.w as usize * pool.input.shape.c as usize;
     let height = usize::from(pool.window.kernel[0]);
     let row = pool.output.shape.w as usize * pool.output.shape.c as usize;
-    let Local { rows, ring, highest } = local;
+    let Local { ring, highest } = local;
     let mut done = 0;
     for (y, out) in output.chunks_exact_mut(row).enumerate() {
         let taps = pool_taps(pool, 0, first + y);
         for line in taps.start.max(done)..taps.end {
             let start = line % height * width;
-            compute(line, &mut ring[start..start + width], rows);
+            compute(line, &mut ring[start..start + width]);
         }
         done = done.max(taps.end);
         let ring = &**ring;

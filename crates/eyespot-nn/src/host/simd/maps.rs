@@ -3,38 +3,18 @@
 use super::vector::Simd;
 use crate::graph::{Activation, BinaryKind};
 
-/// exp(x), within 2 units in the last place; x outside -87.3 to 88.3 gives the end's value.
-///
-/// The polynomial is that of Cephes (S. Moshier, `expf`).
-///
-/// # Safety
-/// The CPU has the instructions of `S`.
-#[inline(always)]
-unsafe fn exp<S: Simd>(x: S::F32) -> S::F32 {
-    // SAFETY: the caller has the instructions.
-    unsafe {
-        let x = S::max(S::splat(-87.3), S::min(S::splat(88.3), x));
-        let n = S::round(S::mul(x, S::splat(core::f32::consts::LOG2_E)));
-        // ln 2 in two parts, the first with few bits, so that the products are exact.
-        let r = S::fma(n, S::splat(-355.0 / 512.0), x);
-        let r = S::fma(n, S::splat(2.121_944_4e-4), r);
-        let mut p = S::splat(1.987_569_1e-4);
-        for factor in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5e-1] {
-            p = S::fma(p, r, S::splat(factor));
-        }
-        let y = S::add(S::fma(p, S::mul(r, r), r), S::splat(1.0));
-        S::mul(y, S::exp2(n))
-    }
-}
-
-/// 1 + exp(-x).
+/// 1 + exp(-x), for x of at least -40: what a sigmoid is then, 4e-18, is as good as zero, and its products with weights
+/// are not denormal.
 ///
 /// # Safety
 /// The CPU has the instructions of `S`.
 #[inline(always)]
 unsafe fn one_and_exp<S: Simd>(x: S::F32) -> S::F32 {
     // SAFETY: the caller has the instructions.
-    unsafe { S::add(S::splat(1.0), exp::<S>(S::sub(S::splat(0.0), x))) }
+    unsafe {
+        let negative = S::sub(S::splat(0.0), x);
+        S::add(S::splat(1.0), S::exp(S::min(S::splat(40.0), negative)))
+    }
 }
 
 /// A function of vectors. A trait and not a closure: only functions can ask to be inlined where the instructions are on.
@@ -86,15 +66,25 @@ struct Silu;
 struct HardSigmoid(f32, f32);
 #[derive(Clone, Copy)]
 struct HardSwish;
+#[derive(Clone, Copy)]
+struct Tanh;
+#[derive(Clone, Copy)]
+struct Scale(f32);
 
 maps! {
+    self: Scale, x => S::mul(x, S::splat(self.0));
     self: Clamp, x => clamp::<S>(self.0, self.1, x);
     self: LeakyRelu, x => {
         let zero = S::splat(0.0);
         S::fma(S::min(zero, x), S::splat(self.0), S::max(zero, x))
     };
-    self: Sigmoid, x => S::div(S::splat(1.0), one_and_exp::<S>(x));
-    self: Silu, x => S::div(x, one_and_exp::<S>(x));
+    self: Sigmoid, x => S::recip(one_and_exp::<S>(x));
+    self: Silu, x => S::mul(x, S::recip(one_and_exp::<S>(x)));
+    // tanh(x) = 2 sigmoid(2x) - 1; near 0 that loses the relative precision, not the absolute one.
+    self: Tanh, x => {
+        let two = S::splat(2.0);
+        S::fma(two, S::recip(one_and_exp::<S>(S::mul(two, x))), S::splat(-1.0))
+    };
     self: HardSigmoid, x => clamp::<S>(0.0, 1.0, S::fma(x, S::splat(self.0), S::splat(self.1)));
     self: HardSwish, x => {
         S::mul(x, clamp::<S>(0.0, 1.0, S::fma(x, S::splat(1.0 / 6.0), S::splat(0.5))))
@@ -143,25 +133,69 @@ unsafe fn map<S: Simd>(values: &mut [f32], function: impl Map<S> + Copy) {
     }
 }
 
-/// Applies an activation; `false` where it has no vector form.
+/// Calls a macro with the type of an activation's map.
+macro_rules! with_map {
+    ($activation:expr, $map:ident => $body:expr) => {
+        match $activation {
+            Activation::None => {}
+            Activation::Clamp(low, high) => {
+                let $map = Clamp(low, high);
+                $body
+            }
+            Activation::LeakyRelu(slope) => {
+                let $map = LeakyRelu(slope);
+                $body
+            }
+            Activation::Sigmoid => {
+                let $map = Sigmoid;
+                $body
+            }
+            Activation::Silu => {
+                let $map = Silu;
+                $body
+            }
+            Activation::Tanh => {
+                let $map = Tanh;
+                $body
+            }
+            Activation::HardSigmoid(factor, summand) => {
+                let $map = HardSigmoid(factor, summand);
+                $body
+            }
+            Activation::HardSwish => {
+                let $map = HardSwish;
+                $body
+            }
+        }
+    };
+}
+
+/// Applies an activation.
 ///
 /// # Safety
 /// The CPU has the instructions of `S`.
 #[inline(always)]
-pub(super) unsafe fn activate<S: Simd>(activation: Activation, values: &mut [f32]) -> bool {
+pub(super) unsafe fn activate<S: Simd>(activation: Activation, values: &mut [f32]) {
     // SAFETY: the caller has the instructions.
+    unsafe { with_map!(activation, function => map::<S>(values, function)) }
+}
+
+/// Applies an activation to the first `columns` values of some rows: how many, and values from one to the next.
+///
+/// # Safety
+/// The CPU has the instructions of `S`, and the values are there.
+#[inline(always)]
+pub(super) unsafe fn finish<S: Simd>(
+    activation: Activation,
+    values: *mut f32,
+    [rows, stride]: [usize; 2],
+    columns: usize,
+) {
+    // SAFETY: the caller has the instructions, and vouches for the rows.
     unsafe {
-        match activation {
-            Activation::None => {}
-            Activation::Clamp(low, high) => map::<S>(values, Clamp(low, high)),
-            Activation::LeakyRelu(slope) => map::<S>(values, LeakyRelu(slope)),
-            Activation::Sigmoid => map::<S>(values, Sigmoid),
-            Activation::Silu => map::<S>(values, Silu),
-            Activation::HardSigmoid(factor, summand) => map::<S>(values, HardSigmoid(factor, summand)),
-            Activation::HardSwish => map::<S>(values, HardSwish),
-            Activation::Tanh => return false,
-        }
-        true
+        with_map!(activation, function => for row in 0..rows {
+            map::<S>(core::slice::from_raw_parts_mut(values.add(row * stride), columns), function);
+        });
     }
 }
 
@@ -211,4 +245,47 @@ pub(super) unsafe fn binary<S: Simd>(kind: BinaryKind, a: &mut [f32], b: &[f32])
 pub(super) unsafe fn raise<S: Simd>(a: &mut [f32], b: &[f32]) {
     // SAFETY: the caller has the instructions.
     unsafe { zip::<S, Raise>(a, b) }
+}
+
+/// A value of each lane.
+///
+/// # Safety
+/// The CPU has the instructions of `S`.
+#[inline(always)]
+unsafe fn lanes<S: Simd>(vector: S::F32) -> impl Iterator<Item = f32> {
+    const MOST: usize = 16;
+    const { assert!(S::LANES <= MOST) };
+    let mut values = [0.0; MOST];
+    // SAFETY: the caller has the instructions; there is room for all lanes.
+    unsafe { S::store(values.as_mut_ptr(), vector) };
+    values.into_iter().take(S::LANES)
+}
+
+/// Softmax of some values: exponentials of the differences to the largest, divided by their sum.
+///
+/// # Safety
+/// The CPU has the instructions of `S`.
+#[inline(always)]
+pub(super) unsafe fn softmax<S: Simd>(values: &mut [f32]) {
+    let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let (mut at, len) = (0, values.len());
+    let start = values.as_mut_ptr();
+    // SAFETY: the caller has the instructions; all places lie in the slice.
+    unsafe {
+        let mut sums = S::splat(0.0);
+        while at + S::LANES <= len {
+            let value = S::exp(S::sub(S::load(start.add(at)), S::splat(largest)));
+            S::store(start.add(at), value);
+            sums = S::add(sums, value);
+            at += S::LANES;
+        }
+        let mut sum: f32 = lanes::<S>(sums).sum();
+        if at < len {
+            let rest = len - at;
+            let value = S::exp(S::sub(S::load_some(start.add(at), rest), S::splat(largest)));
+            S::store_some(start.add(at), value, rest);
+            sum += values[at..].iter().sum::<f32>();
+        }
+        map::<S>(values, Scale(1.0 / sum));
+    }
 }

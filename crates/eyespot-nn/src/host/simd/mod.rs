@@ -17,9 +17,10 @@ mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use core::ops::Range;
 use std::vec::Vec;
 
-pub(crate) use gemm::{DEPTH, PITCH};
+pub(crate) use gemm::{Part, Run, Taps};
 
 use self::vector::Simd;
 use crate::graph::{Activation, BinaryKind, Shape, Window};
@@ -27,24 +28,30 @@ use crate::host::aligned::Aligned;
 
 /// The kernels compiled for an instruction set.
 macro_rules! compile {
-    ($name:ident, $S:ty, [$($rows:literal)+] $(, $feature:literal)?) => {
+    ($name:ident, $S:ty, [$($vectors:literal: [$($rows:literal)+])+] $(, $feature:literal)?) => {
         mod $name {
             use super::depthwise::Depthwise;
-            use super::gemm::{Block, PANEL, PITCH, tiles};
+            use super::gemm::{Block, Run, tiles};
             use super::vector::Simd;
             use crate::graph::{Activation, BinaryKind};
 
             $(#[target_feature(enable = $feature)])?
             unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
-                block: &Block,
-                rows: *const f32,
+                run: &Run,
+                input: *const f32,
                 weights: *const f32,
                 bias: Option<*const f32>,
-                sums: *mut f32,
+                output: *mut f32,
                 last: usize,
             ) {
                 // SAFETY: as for the generic function; the features are on.
-                unsafe { super::gemm::tile::<$S, ROWS, VECTORS>(block, rows, weights, bias, sums, last) }
+                unsafe { super::gemm::tile::<$S, ROWS, VECTORS>(run, input, weights, bias, output, last) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn finish(activation: Activation, values: *mut f32, rows: [usize; 2], columns: usize) {
+                // SAFETY: as for the generic function; the features are on.
+                unsafe { super::maps::finish::<$S>(activation, values, rows, columns) }
             }
 
             /// # Safety
@@ -52,7 +59,7 @@ macro_rules! compile {
             $(#[target_feature(enable = $feature)])?
             pub(super) unsafe fn product(block: &Block) {
                 // SAFETY: tiles cover the block and nothing else.
-                unsafe { tiles!($S, block, tile, [$($rows)+]) }
+                unsafe { tiles!($S, block, tile, finish, [$($vectors: [$($rows)+])+]) }
             }
 
             /// # Safety
@@ -66,9 +73,17 @@ macro_rules! compile {
             /// # Safety
             /// The CPU has the instructions.
             $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn activate(activation: Activation, values: &mut [f32]) -> bool {
+            pub(super) unsafe fn activate(activation: Activation, values: &mut [f32]) {
                 // SAFETY: the features are on.
                 unsafe { super::maps::activate::<$S>(activation, values) }
+            }
+
+            /// # Safety
+            /// The CPU has the instructions.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn softmax(values: &mut [f32]) {
+                // SAFETY: the features are on.
+                unsafe { super::maps::softmax::<$S>(values) }
             }
 
             /// # Safety
@@ -90,13 +105,23 @@ macro_rules! compile {
     };
 }
 
-compile!(on_any, super::portable::Portable, [1 2 3 4]);
+compile!(on_any, super::portable::Portable, [1: [1 2 3 4] 2: [1 2 3 4]]);
 #[cfg(target_arch = "x86_64")]
-compile!(on_avx512, super::x86::Avx512, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], "avx512f");
+compile!(
+    on_avx512,
+    super::x86::Avx512,
+    [
+        1: [1 2 3 4 5 6 7 8 9 10 11 12 13 14]
+        2: [1 2 3 4 5 6 7 8 9 10 11 12 13 14]
+        3: [1 2 3 4 5 6 7 8 9]
+        4: [1 2 3 4 5 6]
+    ],
+    "avx512f"
+);
 #[cfg(target_arch = "x86_64")]
-compile!(on_avx2, super::x86::Avx2, [1 2 3 4 5 6], "avx2,fma");
+compile!(on_avx2, super::x86::Avx2, [1: [1 2 3 4 5 6] 2: [1 2 3 4 5 6]], "avx2,fma");
 #[cfg(target_arch = "aarch64")]
-compile!(on_neon, super::neon::Neon, [1 2 3 4 5 6], "neon");
+compile!(on_neon, super::neon::Neon, [1: [1 2 3 4 5 6] 2: [1 2 3 4 5 6]], "neon");
 
 /// Calls a function compiled for a level.
 macro_rules! call {
@@ -180,8 +205,8 @@ impl Level {
         }
     }
 
-    /// Most rows of a tile.
-    pub(crate) const fn rows(self) -> usize {
+    /// Most rows of a tile, for each number of vectors in a panel of columns.
+    const fn rows(self) -> &'static [usize] {
         match self.0 {
             Set::Any => portable::Portable::ROWS,
             #[cfg(target_arch = "x86_64")]
@@ -196,9 +221,13 @@ impl Level {
     /// Applies an activation to every value.
     pub(crate) fn activate(self, activation: Activation, values: &mut [f32]) {
         // SAFETY: a level is proof that the CPU has its instructions.
-        if !unsafe { call!(self, activate(activation, values)) } {
-            crate::kernels::activate(activation, values);
-        }
+        unsafe { call!(self, activate(activation, values)) }
+    }
+
+    /// Softmax of some values.
+    pub(crate) fn softmax(self, values: &mut [f32]) {
+        // SAFETY: a level is proof that the CPU has its instructions.
+        unsafe { call!(self, softmax(values)) }
     }
 
     /// Arithmetic of two slices of one length, the first in place.
@@ -214,7 +243,18 @@ impl Level {
     }
 }
 
-/// Weights of a matrix product, as the kernels of a level read them.
+/// Numbers below are as good as zero in a sum of floats. They must not become denormal products, each of which would
+/// take a CPU a hundred times as long as another; networks that were trained with weight decay have whole dead channels
+/// of them.
+const TINY: f32 = 1e-20;
+
+/// A weight or a bias.
+fn constant(bytes: [u8; 4]) -> f32 {
+    let value = f32::from_le_bytes(bytes);
+    if value.abs() < TINY { 0.0 } else { value }
+}
+
+/// Weights of a convolution, as the kernels of a level read them, in panels of some output channels.
 #[derive(Debug)]
 pub(crate) struct Panels {
     level: Level,
@@ -222,64 +262,87 @@ pub(crate) struct Panels {
     bias: Vec<f32>,
     depth: usize,
     columns: usize,
+    activation: Activation,
 }
 
 impl Panels {
     /// Packs weights of `[depth, columns]` and a bias per column.
-    pub(crate) fn new(level: Level, weights: &[[u8; 4]], bias: &[[u8; 4]]) -> Self {
+    pub(crate) fn new(level: Level, weights: &[[u8; 4]], bias: &[[u8; 4]], activation: Activation) -> Self {
         let (lanes, columns) = (level.lanes(), bias.len());
         let depth = weights.len() / columns.max(1);
-        let mut packed = Aligned::new(columns.next_multiple_of(lanes) * depth);
-        let mut column = 0;
-        while column < columns {
-            let width = (columns - column).min(gemm::PANEL * lanes);
-            let room = width.next_multiple_of(lanes);
-            let panel = packed[column * depth..].chunks_exact_mut(room);
+        let packed = Aligned::new(columns.next_multiple_of(lanes) * depth);
+        let mut bias: Vec<f32> = bias.iter().map(|&bias| constant(bias)).collect();
+        bias.resize(columns.next_multiple_of(lanes), 0.0);
+        let mut panels = Self { level, weights: packed, bias, depth, columns, activation };
+        for number in 0..panels.count() {
+            let Range { start, end } = panels.panel(number);
+            let room = (end - start).next_multiple_of(lanes);
+            let panel = panels.weights[start * depth..].chunks_exact_mut(room.max(1));
             for (to, from) in panel.zip(weights.chunks_exact(columns)) {
-                for (to, from) in to.iter_mut().zip(&from[column..column + width]) {
-                    *to = f32::from_le_bytes(*from);
+                for (to, from) in to.iter_mut().zip(&from[start..end]) {
+                    *to = constant(*from);
                 }
             }
-            column += width;
         }
-        let mut bias: Vec<f32> = bias.iter().map(|bias| f32::from_le_bytes(*bias)).collect();
-        bias.resize(columns.next_multiple_of(lanes), 0.0);
-        Self { level, weights: packed, bias, depth, columns }
+        panels
     }
 
-    /// Values of a row of the left side.
+    /// The columns of a panel: whole vectors but for the last.
+    fn panel(&self, number: usize) -> Range<usize> {
+        let lanes = self.level.lanes();
+        let (vectors, count) = (self.columns.div_ceil(lanes), self.count());
+        let [start, end] = [number, number + 1].map(|number| number * vectors / count * lanes);
+        start..end.min(self.columns)
+    }
+
+    /// Most pixels of a tile of the widest panel.
+    pub(crate) fn rows(&self) -> usize {
+        let vectors = self.columns.div_ceil(self.level.lanes()).div_ceil(self.count().max(1));
+        self.level.rows().get(vectors - 1).copied().unwrap_or(1)
+    }
+
+    /// Bytes of all columns of the widest panel, for a value of a window.
+    pub(crate) fn width(&self) -> usize {
+        let lanes = self.level.lanes();
+        self.columns.div_ceil(lanes).div_ceil(self.count().max(1)) * lanes * size_of::<f32>()
+    }
+
+    /// Values of a window.
     pub(crate) const fn depth(&self) -> usize {
         self.depth
     }
 
-    /// Columns of the result.
+    /// Output channels.
     pub(crate) const fn columns(&self) -> usize {
         self.columns
     }
 
-    /// Multiplies values `from` to `from + depth` of some rows, which lie [`PITCH`] apart, with the weights. The sums of a
-    /// row start `stride` apart. Values from 0 on set the sums, bias included; later ones are added.
+    /// Number of panels.
+    pub(crate) fn count(&self) -> usize {
+        self.columns.div_ceil(self.level.lanes()).div_ceil(self.level.rows().len())
+    }
+
+    /// A panel's output channels of some pixels, or a part of their sums. `input` starts with the first value of the first
+    /// window, `output` with the first channel of the first pixel.
     ///
     /// # Panics
-    /// Where a slice is too short for the numbers.
-    pub(crate) fn product(&self, rows: &[f32], [from, depth]: [usize; 2], sums: &mut [f32], stride: usize) {
-        let count = sums.len().saturating_sub(self.columns) / stride + 1;
-        assert!(stride >= self.columns && sums.len() >= self.columns && self.columns > 0);
-        assert!(depth <= DEPTH && from + depth <= self.depth);
-        assert!(rows.len() >= (count - 1) * PITCH + depth);
+    /// Where a slice is too short for the run, or the run does not fit the weights.
+    pub(crate) fn product(&self, panel: usize, run: &Run, part: Part, input: &[f32], output: &mut [f32]) {
+        let [values, weights] = run.reach();
+        assert!(run.count > 0 && panel < self.count());
+        let Range { start: column, end } = self.panel(panel);
+        assert!(input.len() >= values && weights <= self.depth);
+        assert!(run.stride >= self.columns && output.len() >= (run.count - 1) * run.stride + self.columns);
         let block = gemm::Block {
-            rows: rows.as_ptr(),
-            count,
-            depth,
-            weights: self.weights.as_ptr(),
-            column: self.depth,
-            start: from,
-            bias: (from == 0).then_some(self.bias.as_ptr()),
-            columns: self.columns,
-            sums: sums.as_mut_ptr(),
-            stride,
+            run: *run,
+            input: input.as_ptr(),
+            weights: self.weights[column * self.depth..].as_ptr(),
+            bias: part.first.then_some(self.bias[column..].as_ptr()),
+            columns: end - column,
+            output: output[column..].as_mut_ptr(),
+            activation: if part.last { self.activation } else { Activation::None },
         };
-        // SAFETY: a level is proof that the CPU has its instructions. Rows and sums are as long as the assertions say;
+        // SAFETY: a level is proof that the CPU has its instructions. Image and output are as long as the assertions say;
         // the packed weights have `depth` values for each column, and columns and bias are padded to whole vectors.
         unsafe { call!(self.level, product(&block)) }
     }
@@ -311,7 +374,7 @@ impl Depthwise {
             && bias.len() == channels
             && weights.len() == window.taps() * channels
             && !window.dilation.contains(&0);
-        let floats = |bytes: &[[u8; 4]]| bytes.iter().map(|&value| f32::from_le_bytes(value)).collect();
+        let floats = |bytes: &[[u8; 4]]| bytes.iter().map(|&value| constant(value)).collect();
         fits.then(|| Self { level, window, input, output, weights: floats(weights), bias: floats(bias) })
     }
 

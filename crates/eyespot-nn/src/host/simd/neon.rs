@@ -27,7 +27,7 @@ unsafe fn zip(a: V, b: V, f: impl Fn(float32x4_t, float32x4_t) -> float32x4_t) -
 
 impl Simd for Neon {
     const LANES: usize = 8;
-    const ROWS: usize = 6;
+    const ROWS: &'static [usize] = &[6, 6];
     type F32 = V;
 
     #[inline(always)]

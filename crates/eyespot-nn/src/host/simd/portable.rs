@@ -16,7 +16,7 @@ fn zip(a: V, b: V, f: impl Fn(f32, f32) -> f32) -> V {
 
 impl Simd for Portable {
     const LANES: usize = 4;
-    const ROWS: usize = 4;
+    const ROWS: &'static [usize] = &[4, 4];
     type F32 = V;
 
     #[inline(always)]

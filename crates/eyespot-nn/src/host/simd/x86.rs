@@ -20,7 +20,7 @@ const fn mask16(n: usize) -> __mmask16 {
 
 impl Simd for Avx512 {
     const LANES: usize = 16;
-    const ROWS: usize = 14;
+    const ROWS: &'static [usize] = &[14, 14, 9, 6];
     type F32 = __m512;
 
     #[inline(always)]
@@ -30,6 +30,10 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn load(from: *const f32) -> __m512 {
         _mm512_loadu_ps(from)
+    }
+    #[inline(always)]
+    unsafe fn prefetch(from: *const f32) {
+        _mm_prefetch::<_MM_HINT_T0>(from.cast());
     }
     #[inline(always)]
     unsafe fn store(to: *mut f32, value: __m512) {
@@ -80,6 +84,25 @@ impl Simd for Avx512 {
         let biased = _mm512_add_epi32(_mm512_cvtps_epi32(a), _mm512_set1_epi32(127));
         _mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased))
     }
+    #[inline(always)]
+    unsafe fn recip(a: __m512) -> __m512 {
+        // 14 bits, and a step of Newton for the rest.
+        let guess = _mm512_rcp14_ps(a);
+        _mm512_fmadd_ps(_mm512_fnmadd_ps(a, guess, _mm512_set1_ps(1.0)), guess, guess)
+    }
+    #[inline(always)]
+    unsafe fn exp(x: __m512) -> __m512 {
+        // 2^x / ln 2: the instruction for powers takes care of numbers that are too small. The polynomial fits 2^r for
+        // r in -1/2 to 1/2 with the least relative error, 7.5e-8.
+        let scale = _mm512_set1_ps(core::f32::consts::LOG2_E);
+        let n = Self::round(_mm512_mul_ps(x, scale));
+        let r = _mm512_fmsub_ps(x, scale, n);
+        let mut p = _mm512_set1_ps(1.327_646_4e-3);
+        for factor in [9.675_541e-3, 5.550_713_5e-2, 0.240_221_2, 0.693_146_94, 1.000_000_1] {
+            p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(factor));
+        }
+        _mm512_scalef_ps(p, n)
+    }
 }
 
 /// 8 floats, 16 registers.
@@ -93,7 +116,7 @@ unsafe fn mask8(n: usize) -> __m256i {
 
 impl Simd for Avx2 {
     const LANES: usize = 8;
-    const ROWS: usize = 6;
+    const ROWS: &'static [usize] = &[6, 6];
     type F32 = __m256;
 
     #[inline(always)]
@@ -103,6 +126,10 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn load(from: *const f32) -> __m256 {
         _mm256_loadu_ps(from)
+    }
+    #[inline(always)]
+    unsafe fn prefetch(from: *const f32) {
+        _mm_prefetch::<_MM_HINT_T0>(from.cast());
     }
     #[inline(always)]
     unsafe fn store(to: *mut f32, value: __m256) {

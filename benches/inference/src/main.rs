@@ -1,0 +1,150 @@
+//! Runs a model in Eyespot's engine, for `compare.py`. `peers.py` does the same in engines that come as Python packages, and
+//! tells what is said over standard input and output.
+//!
+//! `eyespot-inference convert MODEL.onnx SIDE|- MODEL.eye` writes a model of Eyespot's own;
+//! `eyespot-inference profile MODEL.eye INPUT THREADS` prints the time of each layer.
+
+use std::error::Error;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Instant;
+
+use eyespot_nn::host::{Arena, Host, Level};
+use eyespot_nn::{Model, Network};
+use rustix::time::{ClockId, clock_gettime};
+
+type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> Result {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["eyespot", model, input, threads] => eyespot(model, input, threads.parse()?),
+        ["convert", from, side, to] => convert(from, side, to),
+        ["profile", model, input, threads] => profile(model, input, threads.parse()?),
+        _ => Err("usage: eyespot-inference eyespot|convert|profile ...".into()),
+    }
+}
+
+/// Floats in a file.
+fn floats(path: &str) -> Result<Vec<f32>> {
+    Ok(std::fs::read(path)?.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
+}
+
+/// A field of the process's memory, in KiB.
+fn memory(field: &str) -> Result<i64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).ok_or("no such field")?;
+    Ok(line.trim_start_matches(':').split_whitespace().next().ok_or("no number")?.parse()?)
+}
+
+fn cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+/// Answers the commands that come in. `run` gives the output where it is asked to.
+fn serve(version: &str, before: i64, start: Instant, mut run: impl FnMut(bool) -> Result<Vec<f32>>) -> Result {
+    let loaded = start.elapsed().as_secs_f64();
+    run(false)?;
+    let first = start.elapsed().as_secs_f64() - loaded;
+    println!("ready {version} {} {}", loaded * 1e3, first * 1e3);
+    for line in std::io::stdin().lines() {
+        let line = line?;
+        match line.split_once(' ').unwrap_or((&line, "")) {
+            ("run", count) => {
+                let count: u32 = count.parse()?;
+                let (wall, cpu) = (Instant::now(), cpu_seconds());
+                for _ in 0..count {
+                    std::hint::black_box(run(false)?);
+                }
+                let (wall, cpu) = (wall.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+                println!("{} {}", wall / f64::from(count) * 1e3, cpu / f64::from(count) * 1e3);
+            }
+            ("peak", _) => println!("{}", memory("VmHWM")? - before),
+            ("output", path) => {
+                let bytes: Vec<u8> = run(true)?.iter().flat_map(|value| value.to_le_bytes()).collect();
+                std::fs::write(path, bytes)?;
+                println!("written");
+            }
+            _ => return Err(format!("unknown command: {line}").into()),
+        }
+        std::io::stdout().flush()?;
+    }
+    Ok(())
+}
+
+fn host(threads: usize) -> Result<Host> {
+    // An instruction set by name, for comparisons.
+    let level = match std::env::var("LEVEL") {
+        Ok(name) => Level::all().find(|level| level.name() == name).ok_or("this CPU has no such level")?,
+        Err(_) => Level::best(),
+    };
+    Ok(Host { threads, level })
+}
+
+/// Channels first to channels last, or back.
+fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    (0..columns).flat_map(|column| (0..rows).map(move |row| values[row * columns + column])).collect()
+}
+
+fn eyespot(path: &str, input: &str, threads: usize) -> Result {
+    let input = floats(input)?;
+    let before = memory("VmRSS")?;
+    let start = Instant::now();
+    let bytes = std::fs::read(path)?;
+    let model = Model::load(&bytes)?;
+    let mut network = Network::on_host(model, Arena::new(model.arena_words()), host(threads)?)?;
+    let shape = model.input(0).ok_or("no input")?.slot.shape;
+    let output = model.output(0).ok_or("no output")?.slot.shape;
+    let input = transpose(&input, shape.c as usize, input.len() / shape.c as usize);
+    serve(env!("CARGO_PKG_VERSION"), before, start, |wanted| {
+        network.input_mut(0).f32().ok_or("the input is quantised")?.copy_from_slice(&input);
+        network.run();
+        if !wanted {
+            return Ok(Vec::new());
+        }
+        let values = network.output(0).f32().ok_or("the output is quantised")?;
+        // The other engines give their images channels first.
+        let channels = output.c as usize;
+        Ok(if output.h > 1 { transpose(values, values.len() / channels, channels) } else { values.to_vec() })
+    })
+}
+
+fn convert(from: &str, side: &str, to: &str) -> Result {
+    let size = if side == "-" { None } else { Some([side.parse()?; 2]) };
+    let graph = eyespot_convert::Graph::from_onnx(&std::fs::read(from)?, size)?;
+    let name = Path::new(to).file_stem().unwrap_or_default().to_string_lossy();
+    let converted = graph.with_name(name).build()?;
+    std::fs::write(to, converted.bytes)?;
+    println!("{}", converted.report.macs);
+    Ok(())
+}
+
+fn profile(path: &str, input: &str, threads: usize) -> Result {
+    let bytes = std::fs::read(path)?;
+    let model = Model::load(&bytes)?;
+    let mut network = Network::on_host(model, Arena::new(model.arena_words()), host(threads)?)?;
+    let input = floats(input)?;
+    let mut layers: Vec<(f64, String)> = Vec::new();
+    for _ in 0..50 {
+        let values = network.input_mut(0).f32().ok_or("the input is quantised")?;
+        values.copy_from_slice(&input);
+        let (mut at, mut start) = (0, Instant::now());
+        network.run_with(|layer, _| {
+            let time = start.elapsed().as_secs_f64();
+            if layers.len() == at {
+                layers.push((time, format!("{} {:?}", layer.name, layer.op)));
+            }
+            layers[at].0 = layers[at].0.min(time);
+            at += 1;
+            start = Instant::now();
+        });
+    }
+    let all: f64 = layers.iter().map(|(time, _)| time).sum();
+    for (time, layer) in &layers {
+        println!("{:8.1} us {:5.1} %  {layer}", time * 1e6, time / all * 100.0);
+    }
+    println!("{:8.1} us, {:.1} GMAC/s", all * 1e6, model.info().macs as f64 / all / 1e9);
+    Ok(())
+}

@@ -1,12 +1,13 @@
 //! Results to images and videos of the platform.
 
+mod local;
 mod video;
 
 use std::collections::HashMap;
 
 use crate::client::{Client, ClientError, ImageContent, ImageInfo};
 use crate::format::{Annotation, Names, ProjectMeta, SUFFIX};
-use crate::item::{Deliver, DeliverError, Delivery, Item, Pixels, Source};
+use crate::item::{Deliver, DeliverError, Delivery, Item, Source};
 use crate::plan::{Additions, ModeError, Operation, SourceKind, UploadMode, plan};
 
 /// Uploads results, in one of the [modes](UploadMode).
@@ -103,22 +104,8 @@ impl Uploader {
                     self.ensure_image(dataset, &info.name, ImageContent::Copy(info.id), info.hash)?;
                 (image, dataset, again || old)
             }
-            (Source::Local { name, dataset }, Some(target)) => {
-                let bytes = match &item.pixels {
-                    Pixels::Encoded(bytes) => bytes.clone(),
-                    Pixels::File(path) => std::fs::read(path)
-                        .map_err(|error| Trouble::Refused(format!("{}: {error}", path.display())))?,
-                    Pixels::None => {
-                        return Err(Trouble::Refused(format!("{name}: the result came without its image")));
-                    }
-                };
-                let default = [DATASET.to_owned()];
-                let path = if dataset.is_empty() { &default[..] } else { dataset };
-                let dataset = self.ensure_dataset(target, path)?;
-                let hash = self.client.upload_images(&[&bytes])?.pop().unwrap_or_default();
-                let content = ImageContent::Hash(hash.clone());
-                let (image, old) = self.ensure_image(dataset, name, content, Some(hash))?;
-                (image, dataset, again || old)
+            (Source::Local { .. }, Some(target)) => {
+                return self.deliver_locals(target, std::slice::from_ref(item), again);
             }
             (Source::Local { .. }, None) => return Err(refused(ModeError::NeedsPlatform)),
             (&Source::Video { id, .. }, _) => {
@@ -155,7 +142,8 @@ impl Uploader {
             Operation::Nothing => {}
             Operation::Add(Additions { objects, tags }) => {
                 let meta = self.metas.get(&project).cloned().unwrap_or_default();
-                self.client.add_objects(project, image, &objects, &meta)?;
+                let objects: Vec<_> = objects.into_iter().map(|object| (image, object)).collect();
+                self.client.add_objects(project, dataset, &objects, &meta)?;
                 self.client.add_tags(project, &tags, &meta)?;
             }
             Operation::Set(annotation) => self.client.set_annotations(dataset, &[(image, annotation)])?,
@@ -289,24 +277,33 @@ impl Uploader {
     }
 }
 
-/// How many items from the start of a batch are frames of the same video; at least one.
+/// How many items from the start of a batch go up together: frames of the same video, or local images of the same dataset.
+/// At least one.
 fn run_length(batch: &[Item]) -> usize {
     let video = |item: &Item| match item.source {
         Source::Video { id, .. } => Some(id),
         _ => None,
     };
-    match batch.first().and_then(video) {
-        Some(id) => batch.iter().take_while(|item| video(item) == Some(id)).count(),
-        None => 1,
+    let dataset = |item: &Item| local::place_of(item).map(|(_, path)| path.join("/"));
+    let together = |a: &Item, b: &Item| {
+        (video(a).is_some() && video(a) == video(b)) || (dataset(a).is_some() && dataset(a) == dataset(b))
+    };
+    match batch.first() {
+        Some(first) => batch.iter().take_while(|item| together(first, item)).count().max(1),
+        None => 0,
     }
 }
 
 impl Uploader {
-    /// Delivers items of which all but a single one are frames of the same video.
+    /// Delivers items that go up [together](run_length).
     fn deliver_run(&mut self, run: &[Item], again: bool) -> Result<Vec<Delivery>, ClientError> {
         let done = match run {
             [item] => self.deliver_one(item, again),
             [Item { source: Source::Video { id, .. }, .. }, ..] => self.deliver_frames(*id, run, again),
+            [Item { source: Source::Local { .. }, .. }, ..] => match self.target {
+                Some(target) => self.deliver_locals(target, run, again),
+                None => Err(Trouble::Refused(ModeError::NeedsPlatform.to_string())),
+            },
             _ => Ok(()),
         };
         match (done, run) {

@@ -178,12 +178,12 @@ fn added_objects_have_numbers_and_the_coordinates_of_the_platform() {
     let tag = TagMeta { id: Some(12), ..TagMeta::confidence() };
     let meta = ProjectMeta { classes: vec![class], tags: vec![tag], ..ProjectMeta::default() };
     let (client, requests) = serve(vec![ok(&json!([{"id": 77}])), ok(&json!([{"id": 80}]))]);
-    assert_eq!(client.add_objects(3, 5, std::slice::from_ref(&object), &meta).unwrap(), [77]);
+    assert_eq!(client.add_objects(3, 4, &[(5, object.clone())], &meta).unwrap(), [77]);
     let body = requests.recv().unwrap().json();
     let figure = &body["figures"][0];
     assert_eq!(
-        (&body["entityId"], &figure["classId"], &figure["nnCreated"]),
-        (&json!(5), &json!(11), &json!(true))
+        (&body["datasetId"], &figure["entityId"], &figure["classId"], &figure["nnCreated"]),
+        (&json!(4), &json!(5), &json!(11), &json!(true))
     );
     assert_eq!(figure["geometry"]["points"]["exterior"], json!([[1, 2], [4, 5]]));
     // Tags beside a new object are ignored; they follow it.
@@ -191,6 +191,6 @@ fn added_objects_have_numbers_and_the_coordinates_of_the_platform() {
     let tags = requests.recv().unwrap();
     assert_eq!(tags.method, "figures.tags.bulk.add");
     assert_eq!(tags.json(), json!({"projectId": 3, "tags": [{"figureId": 77, "tagId": 12, "value": 0.5}]}));
-    let error = client.add_objects(3, 5, &[object], &ProjectMeta::default()).unwrap_err();
+    let error = client.add_objects(3, 4, &[(5, object)], &ProjectMeta::default()).unwrap_err();
     assert!(error.to_string().contains("no class `car`"), "{error}");
 }

@@ -135,6 +135,33 @@ pub fn hash_of(bytes: &[u8]) -> String {
     STANDARD.encode(Sha256::digest(bytes))
 }
 
+/// Requests that are under way at the same time, so that a long line is not empty while each is answered.
+const SIDE_BY_SIDE: usize = 4;
+
+/// Does some work for each part of so many entries, a few parts at once. For what may be done in any order.
+fn side_by_side<T: Sync>(
+    entries: &[T],
+    size: usize,
+    work: impl Fn(&[T]) -> Result<(), ClientError> + Sync,
+) -> Result<(), ClientError> {
+    let parts: Vec<&[T]> = entries.chunks(size).collect();
+    for group in parts.chunks(SIDE_BY_SIDE) {
+        if let [one] = group {
+            work(one)?;
+            continue;
+        }
+        std::thread::scope(|scope| {
+            let running: Vec<_> = group.iter().map(|part| scope.spawn(|| work(part))).collect();
+            let ended = |thread: std::thread::ScopedJoinHandle<'_, Result<(), ClientError>>| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            // All of them, also after one that failed.
+            running.into_iter().map(ended).fold(Ok(()), Result::and)
+        })?;
+    }
+    Ok(())
+}
+
 /// What is not there is `None`.
 fn found<T>(answer: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
     match answer {
@@ -224,6 +251,17 @@ impl Client {
         self.pages("images.list", &body)
     }
 
+    /// The images of these names in a dataset.
+    pub fn images_named(&self, dataset: u64, names: &[&str]) -> Result<Vec<ImageInfo>, ClientError> {
+        let mut images = Vec::new();
+        for batch in names.chunks(BATCH) {
+            let filter = json!([{"field": "name", "operator": "in", "value": batch}]);
+            let body = json!({"projectId": null, "datasetId": dataset, "filter": filter, "forceMetadataForLinks": true, "recursive": false});
+            images.extend(self.pages::<ImageInfo>("images.list", &body)?);
+        }
+        Ok(images)
+    }
+
     /// The file of an image.
     pub fn download_image(&self, id: u64) -> Result<Vec<u8>, ClientError> {
         self.bytes("images.download", &json!({"id": id}))
@@ -249,7 +287,7 @@ impl Client {
                 missing.push((hash, bytes));
             }
         }
-        for batch in missing.chunks(BATCH) {
+        side_by_side(&missing, BATCH, |batch| {
             let parts: Vec<_> =
                 batch.iter().map(|&(_, bytes)| Part { content_type: "image/*", bytes }).collect();
             let answer: Vec<Value> = self.multipart("images.bulk.upload", &parts)?;
@@ -258,7 +296,8 @@ impl Client {
             if !batch.iter().map(|(hash, _)| Some((*hash).clone())).eq(stored) {
                 return Err(self.answer("images.bulk.upload", "a file did not arrive as it was sent"));
             }
-        }
+            Ok(())
+        })?;
         Ok(hashes)
     }
 
@@ -307,49 +346,48 @@ impl Client {
 
     /// Sets the annotations of images, given in pixels. What they had before is gone.
     pub fn set_annotations(&self, dataset: u64, images: &[(u64, Annotation)]) -> Result<(), ClientError> {
-        for batch in images.chunks(BATCH) {
+        side_by_side(images, BATCH, |batch| {
             let entry = |(id, annotation): &(u64, Annotation)| json!({"imageId": id, "annotation": subpixel::annotation_to_platform(annotation.clone())});
             let annotations: Vec<Value> = batch.iter().map(entry).collect();
             let body =
                 json!({"datasetId": dataset, "annotations": annotations, "skipBoundsValidation": false});
-            let _: Value = self.call("annotations.bulk.add", &body)?;
-        }
-        Ok(())
+            self.call::<Value>("annotations.bulk.add", &body).map(|_| ())
+        })
     }
 
-    /// Adds objects, given in pixels, to those that an image has, and gives their numbers. `meta` is the project's, with
+    /// Adds objects, given in pixels, to images of a dataset, each with the number of its image, and gives their numbers. `meta` is the project's, with
     /// numbers. The tags go up in a second request, [`add_tags`](Self::add_tags): the first one would ignore them.
     pub fn add_objects(
         &self,
         project: u64,
-        image: u64,
-        objects: &[Object],
+        dataset: u64,
+        objects: &[(u64, Object)],
         meta: &ProjectMeta,
     ) -> Result<Vec<u64>, ClientError> {
         let method = "figures.bulk.add";
         let mut ids = Vec::new();
         for batch in objects.chunks(FIGURES) {
             let mut figures = Vec::new();
-            for object in batch {
+            for (image, object) in batch {
                 let class = meta.class(&object.class_title).and_then(|class| class.id);
                 let unknown =
                     || self.answer(method, &format!("the project has no class `{}`", object.class_title));
                 let mut geometry = object.geometry.clone();
                 subpixel::to_platform(&mut geometry);
                 figures.push(json!({
-                    "classId": class.ok_or_else(unknown)?, "geometryType": geometry.shape(),
+                    "entityId": image, "classId": class.ok_or_else(unknown)?, "geometryType": geometry.shape(),
                     "geometry": geometry.to_value(), "description": object.description,
                     "nnCreated": object.nn_created, "nnUpdated": object.nn_updated,
                 }));
             }
-            let body = json!({"entityId": image, "figures": figures, "skipBoundsValidation": false});
+            let body = json!({"datasetId": dataset, "figures": figures, "skipBoundsValidation": false});
             let added: Vec<Id> = self.add(method, &body)?;
             if added.len() != batch.len() {
                 return Err(self.answer(method, "not one entry per object"));
             }
             let added: Vec<u64> = added.into_iter().map(|added| added.id).collect();
             let tags: Vec<(u64, Vec<Tag>)> =
-                added.iter().zip(batch).map(|(&id, object)| (id, object.tags.clone())).collect();
+                added.iter().zip(batch).map(|(&id, (_, object))| (id, object.tags.clone())).collect();
             self.add_tags(project, &tags, meta)?;
             ids.extend(added);
         }

@@ -4,7 +4,6 @@ mod batch;
 mod device;
 mod embedder;
 mod error;
-mod labels;
 mod layers;
 mod loader;
 mod model;
@@ -15,7 +14,7 @@ pub use burn;
 pub use device::{BurnDevice, DeviceChoice, DeviceError, ParseDeviceError};
 pub use embedder::{BurnEmbedder, EmbedTimings};
 pub use error::BurnError;
-pub use labels::COCO;
+pub use eyespot_core::coco::LABELS as COCO;
 pub use layers::{
     LayerNorm, average_pool, average_pool_by, concat, hard_sigmoid, max_pool, max_pool_by, mean, relu, relu6,
     resize, sigmoid, silu, upsample2,

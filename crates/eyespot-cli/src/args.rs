@@ -147,7 +147,7 @@ pub(crate) struct ModelArgs {
     /// Certificate of a server that signed its own, PEM.
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
-    /// Where it runs: auto, cpu, wgpu or wgpu:N [default: the board's].
+    /// Where it runs: auto, cpu, wgpu or wgpu:N; for ONNX files also onnxruntime [default: the board's].
     #[arg(long)]
     pub(crate) device: Option<String>,
     /// Never fetch weights.
@@ -246,9 +246,10 @@ pub(crate) enum Models {
         #[arg(required = true)]
         names: Vec<String>,
     },
-    /// All that is known about a model.
+    /// All that is known about a model; of an ONNX file, what its outputs were recognised as.
     Info {
-        /// Its name.
+        /// Its name, or a file of weights.
+        #[arg(value_name = "NAME|FILE")]
         name: String,
     },
 }

@@ -1,9 +1,10 @@
 //! `models list | pull | info`.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use eyespot_models::{PullOptions, Store};
-use eyespot_runtime::Registry;
+use eyespot_runtime::{LoadOptions, Registry};
 
 use crate::args::Models;
 use crate::progress::Download;
@@ -38,6 +39,12 @@ pub(crate) fn run(command: &Models, quiet: bool) -> Result<Outcome, Failure> {
                 let path =
                     store.pull(model, &PullOptions::from_env(), &mut Download::new(quiet, &model.name))?;
                 println!("{}: {}", model.name, path.display());
+            }
+            Ok(Outcome::Done)
+        }
+        Models::Info { name } if Path::new(name).is_file() => {
+            for (what, value) in registry.describe(Path::new(name), &LoadOptions::default())? {
+                println!("{what:<12} {value}");
             }
             Ok(Outcome::Done)
         }

@@ -9,6 +9,7 @@ extern crate std;
 mod affine;
 mod camera;
 mod class;
+pub mod coco;
 mod detection;
 mod embedder;
 mod error;

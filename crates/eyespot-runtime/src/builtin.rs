@@ -112,15 +112,22 @@ mod embedders {
 mod burn {
     use std::path::Path;
 
-    use eyespot_burn::{BurnDevice, DeviceChoice, FromWeights, WeightError};
+    use eyespot_burn::{BurnDevice, DeviceChoice, FromWeights, WeightError, WeightFormat};
     use eyespot_core::AnyError;
 
     use crate::registry::{LoadOptions, Weights};
 
-    /// Are these weights of the family? A file that is damaged may be: its loader says what is wrong with it.
+    /// Are these weights of the family? A file that is damaged may be: its loader says what is wrong with it. An ONNX file
+    /// that can't be read for its weights may still be run as it is.
     pub(super) fn fits<M: FromWeights>(file: &Path) -> bool {
         match eyespot_burn::Weights::open(file) {
             Ok(weights) => M::detect(&weights).is_ok(),
+            Err(_)
+                if cfg!(feature = "onnx")
+                    && WeightFormat::of(file).is_ok_and(|format| format == WeightFormat::Onnx) =>
+            {
+                false
+            }
             Err(error) => !matches!(error, WeightError::UnknownFormat { .. }),
         }
     }

@@ -7,6 +7,8 @@ mod error;
 #[cfg(feature = "nn")]
 mod fixed_memory;
 mod model;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod prediction;
 mod registry;
 mod session;

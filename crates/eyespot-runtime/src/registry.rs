@@ -62,6 +62,15 @@ pub trait Family<P = BoxedPredictor>: Send + Sync {
     /// # Errors
     /// Whatever is wrong with the file, its shapes or the device.
     fn load(&self, weights: Weights<'_>, options: &LoadOptions) -> Result<Loaded<P>, AnyError>;
+
+    /// What is to know of a file beside what every model says of itself, a line for each: what, and the value.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    fn describe(&self, file: &Path, options: &LoadOptions) -> Result<Vec<(&'static str, String)>, AnyError> {
+        let _ = (file, options);
+        Ok(Vec::new())
+    }
 }
 
 type Factory<P> = Box<dyn Fn(&LoadOptions) -> Result<P, AnyError> + Send + Sync>;
@@ -146,6 +155,9 @@ impl Registry {
         registry.family(crate::builtin::Detectors::<movenet::MoveNet>::new("movenet", movenet::MANIFEST));
         #[cfg(feature = "rtdetr")]
         registry.family(crate::builtin::Detectors::<rtdetr::RtDetr>::new("rtdetr", rtdetr::MANIFEST));
+        // After those that know a network well.
+        #[cfg(feature = "onnx")]
+        registry.family(crate::onnx::OnnxFamily);
         #[cfg(feature = "osnet")]
         registry.embedder_family(crate::builtin::OsnetFamily);
         registry
@@ -195,6 +207,34 @@ impl Registry {
     /// As [`catalog`](Self::catalog).
     pub fn predictor_catalog(&self) -> Result<Catalog, RuntimeError> {
         self.predictors.catalog()
+    }
+
+    /// What is to know of a file of weights: the family that takes it, and what that says of it, a line for each.
+    ///
+    /// # Errors
+    /// [`RuntimeError::MissingWeights`] and [`RuntimeError::UnknownWeights`] where there is no such file or no family
+    /// takes it, [`RuntimeError::Load`] where it can't be loaded.
+    pub fn describe(
+        &self,
+        file: &Path,
+        options: &LoadOptions,
+    ) -> Result<Vec<(&'static str, String)>, RuntimeError> {
+        if !file.is_file() {
+            return Err(RuntimeError::MissingWeights { path: file.to_owned() });
+        }
+        fn of<P>(
+            plugins: &Plugins<P>,
+            file: &Path,
+            options: &LoadOptions,
+        ) -> Option<Result<Vec<(&'static str, String)>, AnyError>> {
+            let family = plugins.families.iter().find(|family| family.reads(file))?;
+            let lines = family.describe(file, options);
+            Some(lines.map(|lines| [vec![("family", family.name().to_owned())], lines].concat()))
+        }
+        // Embedders first: among the predictors is one that takes any ONNX file.
+        let lines = of(&self.embedders, file, options).or_else(|| of(&self.predictors, file, options));
+        let lines = lines.ok_or_else(|| RuntimeError::UnknownWeights { path: file.to_owned() })?;
+        lines.map_err(|error| RuntimeError::Load { model: file.display().to_string(), error })
     }
 
     /// All models of all families, predictors first.

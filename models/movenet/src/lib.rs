@@ -5,7 +5,8 @@ mod blocks;
 mod head;
 mod model;
 
-pub use model::{KEYPOINTS, MoveNet, SKELETON};
+pub use eyespot_core::coco::{KEYPOINTS, SKELETON};
+pub use model::MoveNet;
 
 /// The published weights: where they are, what they are called and what they are made for.
 pub const MANIFEST: &str = include_str!("../manifest.json");

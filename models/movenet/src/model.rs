@@ -4,56 +4,13 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use eyespot_burn::{BurnModel, FromWeights, InputFormat, Loader, WeightError, Weights};
+use eyespot_core::coco::{KEYPOINTS, SKELETON};
 use eyespot_core::{BBox, ClassId, Detection, InputSize, Keypoint, ModelSpec, Outputs, PredictionsMut};
 use eyespot_decode::{Candidate, Candidates, DecodeError, DecodeOptions, keypoints, movenet::Maps};
 use eyespot_image::{Channels, Fit, Layout, Letterbox, Normalize, TensorFormat};
 
 use crate::backbone::Backbone;
 use crate::head::Head;
-
-/// The keypoints of COCO, in their order.
-pub const KEYPOINTS: [&str; 17] = [
-    "nose",
-    "left eye",
-    "right eye",
-    "left ear",
-    "right ear",
-    "left shoulder",
-    "right shoulder",
-    "left elbow",
-    "right elbow",
-    "left wrist",
-    "right wrist",
-    "left hip",
-    "right hip",
-    "left knee",
-    "right knee",
-    "left ankle",
-    "right ankle",
-];
-
-/// Pairs of keypoints that a drawing connects: the skeleton of COCO.
-pub const SKELETON: [(u8, u8); 19] = [
-    (15, 13),
-    (13, 11),
-    (16, 14),
-    (14, 12),
-    (11, 12),
-    (5, 11),
-    (6, 12),
-    (5, 6),
-    (5, 7),
-    (6, 8),
-    (7, 9),
-    (8, 10),
-    (1, 2),
-    (0, 1),
-    (0, 2),
-    (1, 3),
-    (2, 4),
-    (3, 5),
-    (4, 6),
-];
 
 /// The score from which a keypoint counts for the box around them.
 const VISIBLE: f32 = 0.2;

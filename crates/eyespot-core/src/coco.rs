@@ -1,7 +1,7 @@
-//! Class names.
+//! The names of COCO, which most published weights were trained for.
 
-/// The 80 classes of COCO, in the order of the published weights.
-pub const COCO: [&str; 80] = [
+/// The 80 classes, in the order of the published weights.
+pub const LABELS: [&str; 80] = [
     "person",
     "bicycle",
     "car",
@@ -82,4 +82,48 @@ pub const COCO: [&str; 80] = [
     "teddy bear",
     "hair drier",
     "toothbrush",
+];
+
+/// The keypoints of a person, in their order.
+pub const KEYPOINTS: [&str; 17] = [
+    "nose",
+    "left eye",
+    "right eye",
+    "left ear",
+    "right ear",
+    "left shoulder",
+    "right shoulder",
+    "left elbow",
+    "right elbow",
+    "left wrist",
+    "right wrist",
+    "left hip",
+    "right hip",
+    "left knee",
+    "right knee",
+    "left ankle",
+    "right ankle",
+];
+
+/// Pairs of keypoints that a drawing connects.
+pub const SKELETON: [(u8, u8); 19] = [
+    (15, 13),
+    (13, 11),
+    (16, 14),
+    (14, 12),
+    (11, 12),
+    (5, 11),
+    (6, 12),
+    (5, 6),
+    (5, 7),
+    (6, 8),
+    (7, 9),
+    (8, 10),
+    (1, 2),
+    (0, 1),
+    (0, 2),
+    (1, 3),
+    (2, 4),
+    (3, 5),
+    (4, 6),
 ];

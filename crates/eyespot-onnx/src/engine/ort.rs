@@ -1,0 +1,125 @@
+//! ONNX Runtime, its library loaded at run time.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use half::f16;
+use ort::logging::LogLevel;
+use ort::session::{Session, SessionInputValue};
+use ort::value::{DynValue, Tensor as Value, TensorElementType, ValueRef};
+
+use super::{Engine, Input, Tensor};
+use crate::{Element, OnnxError};
+
+const NAME: &str = "ONNX Runtime";
+
+/// Where the library may be: what the user says, beside the program, where the system looks, and where its packages
+/// put it.
+fn places() -> Vec<PathBuf> {
+    if let Some(path) = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) {
+        return vec![path.into()];
+    }
+    let name = format!("{}onnxruntime{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let mut places = vec![PathBuf::from(&name)];
+    if cfg!(target_os = "linux") {
+        places.push("libonnxruntime.so.1".into());
+    }
+    places.extend(["/usr/local/lib", "/opt/onnxruntime/lib"].map(|folder| Path::new(folder).join(&name)));
+    places
+}
+
+/// Loads the library, once for all models.
+fn library() -> Result<(), OnnxError> {
+    static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
+    let loaded = LOADED.get_or_init(|| {
+        let mut reason = String::new();
+        for place in places() {
+            match ort::init_from(&place) {
+                Ok(environment) => {
+                    environment.with_name("eyespot").with_telemetry(false).commit();
+                    return Ok(());
+                }
+                Err(error) if reason.is_empty() => reason = error.to_string(),
+                Err(_) => {}
+            }
+        }
+        Err(reason)
+    });
+    loaded.clone().map_err(|reason| OnnxError::Library { reason })
+}
+
+fn failed(error: impl std::fmt::Display) -> OnnxError {
+    OnnxError::Engine { engine: NAME, reason: error.to_string() }
+}
+
+/// A graph in ONNX Runtime.
+pub(super) struct OnnxRuntime {
+    session: Session,
+}
+
+impl OnnxRuntime {
+    pub(super) fn open(path: &Path) -> Result<Self, OnnxError> {
+        library()?;
+        // Exporters leave things that it would warn about, hundreds of lines for some models.
+        let builder = Session::builder().map_err(failed)?;
+        let mut builder = builder.with_log_level(LogLevel::Error).map_err(failed)?;
+        Ok(Self { session: builder.commit_from_file(path).map_err(failed)? })
+    }
+}
+
+impl Engine for OnnxRuntime {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn run(&mut self, inputs: &[Input]) -> Result<Vec<Tensor>, OnnxError> {
+        let inputs = inputs.iter().map(|input| Ok((input.name.as_str(), value(input).map_err(failed)?)));
+        let inputs = inputs.collect::<Result<Vec<_>, OnnxError>>()?;
+        let outputs = self.session.run(inputs).map_err(failed)?;
+        outputs.iter().map(|(_, output)| tensor(&output).map_err(failed)).collect()
+    }
+}
+
+fn value(input: &Input) -> ort::Result<SessionInputValue<'static>> {
+    fn of<T: ort::value::PrimitiveTensorElementType + std::fmt::Debug + Clone + 'static>(
+        tensor: &Tensor,
+        convert: impl Fn(f32) -> T,
+    ) -> ort::Result<DynValue> {
+        let values: Vec<T> = tensor.values.iter().map(|&value| convert(value)).collect();
+        Ok(Value::from_array((tensor.dims.clone(), values))?.into_dyn())
+    }
+    // Casts saturate.
+    let tensor = &input.tensor;
+    let value = match input.element {
+        Element::F32 => of(tensor, |value| value),
+        Element::F16 => of(tensor, f16::from_f32),
+        Element::F64 => of(tensor, f64::from),
+        Element::U8 => of(tensor, |value| value as u8),
+        Element::I8 => of(tensor, |value| value as i8),
+        Element::I32 => of(tensor, |value| value as i32),
+        Element::I64 => of(tensor, |value| value as i64),
+        Element::Bool => of(tensor, |value| value != 0.0),
+    };
+    Ok(value?.into())
+}
+
+fn tensor(output: &ValueRef<'_>) -> ort::Result<Tensor> {
+    fn of<T: ort::value::PrimitiveTensorElementType>(
+        output: &ValueRef<'_>,
+        convert: impl Fn(&T) -> f32,
+    ) -> ort::Result<Tensor> {
+        let (shape, values) = output.try_extract_tensor::<T>()?;
+        let dims = shape.iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect();
+        Ok(Tensor { dims, values: values.iter().map(convert).collect() })
+    }
+    match output.dtype().tensor_type() {
+        Some(TensorElementType::Float16) => of(output, |value: &f16| value.to_f32()),
+        Some(TensorElementType::Float64) => of(output, |&value: &f64| value as f32),
+        Some(TensorElementType::Uint8) => of(output, |&value: &u8| value.into()),
+        Some(TensorElementType::Int8) => of(output, |&value: &i8| value.into()),
+        Some(TensorElementType::Int32) => of(output, |&value: &i32| value as f32),
+        Some(TensorElementType::Int64) => of(output, |&value: &i64| value as f32),
+        Some(TensorElementType::Bool) => of(output, |&value: &bool| u8::from(value).into()),
+        _ => of(output, |&value: &f32| value),
+    }
+}

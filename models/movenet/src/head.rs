@@ -6,7 +6,7 @@ use eyespot_burn::{Conv, Loader, WeightError, sigmoid};
 
 use crate::backbone::WIDTH;
 use crate::blocks::Separable;
-use crate::model::KEYPOINTS;
+use eyespot_core::coco::KEYPOINTS;
 
 /// Channels inside a branch.
 const HIDDEN: usize = 96;

@@ -14,13 +14,15 @@ fn ensure(condition: bool, reason: &'static str) -> Check {
     if condition { Ok(()) } else { Err(reason) }
 }
 
-/// The bytes of a tensor.
+/// The bytes of a tensor. One copy: it is asked for all over, once per layer.
+#[inline(never)]
 pub(crate) fn bytes_of(slot: &Slot, element: Element) -> Range<usize> {
     let start = slot.offset as usize;
     start..start.saturating_add(slot.shape.len().saturating_mul(element.bytes()))
 }
 
 /// The bytes of a span; an empty one lies at 0, so that it overlaps nothing.
+#[inline(never)]
 pub(crate) fn range_of(span: &Span) -> Range<usize> {
     if span.len == 0 {
         return 0..0;

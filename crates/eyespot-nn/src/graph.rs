@@ -45,6 +45,7 @@ impl Shape {
 
     /// Number of values; a number that no memory has where it overflows.
     #[must_use]
+    #[inline(never)]
     pub const fn len(&self) -> usize {
         let len = (self.h as u64).saturating_mul(self.w as u64).saturating_mul(self.c as u64);
         if len > i32::MAX as u64 { i32::MAX as usize } else { len as usize }

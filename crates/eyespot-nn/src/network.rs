@@ -190,6 +190,7 @@ impl<'m, A: AsMut<[u64]> + AsRef<[u64]>> Network<'m, A> {
 }
 
 /// The bytes that an operator writes.
+#[inline(never)]
 fn output_of(op: &Op) -> Range<usize> {
     match op {
         Op::Conv(conv) => bytes_of(&conv.output, conv_element(conv)),
@@ -248,10 +249,17 @@ const fn softmax_element(numbers: &SoftmaxNumbers) -> Element {
     }
 }
 
+/// Two places of the arena. One copy: most operators ask for them, once per layer.
+#[inline(never)]
+fn apart(arena: &mut [u8], places: [Range<usize>; 2]) -> Option<[&mut [u8]; 2]> {
+    arena.get_disjoint_mut(places).ok()
+}
+
 /// Makes the output's place hold the input's values, unless it does already.
+#[inline(never)]
 pub(crate) fn move_to(arena: &mut [u8], input: Range<usize>, output: &Range<usize>) -> Option<()> {
     if input != *output {
-        let [input, output] = arena.get_disjoint_mut([input, output.clone()]).ok()?;
+        let [input, output] = apart(arena, [input, output.clone()])?;
         output.copy_from_slice(input);
     }
     Some(())
@@ -269,7 +277,7 @@ pub(crate) fn run_op<K: Kernels>(op: &Op, arena: &mut [u8], weights: &[u8]) -> O
         Op::ConvPool { conv, pool } => run_conv_pool::<K>(conv, pool, arena, weights)?,
         Op::Mean { input, output, input_zero, rescale } => {
             let ranges = [bytes_of(input, Element::I8), bytes_of(output, Element::I8)];
-            let [from, to] = arena.get_disjoint_mut(ranges).ok()?;
+            let [from, to] = apart(arena, ranges)?;
             kernels::mean_i8(input.shape, *input_zero, rescale, cast_slice(from), cast_slice_mut(to));
         }
         Op::Binary(op) => run_binary(op, arena)?,
@@ -302,7 +310,7 @@ pub(crate) fn run_op<K: Kernels>(op: &Op, arena: &mut [u8], weights: &[u8]) -> O
                 None => None,
             };
             let ranges = [range_of(&copy.input), range_of(&copy.output)];
-            let [from, to] = arena.get_disjoint_mut(ranges).ok()?;
+            let [from, to] = apart(arena, ranges)?;
             kernels::copy(&copy.axes, copy.element.bytes(), table, from, to);
         }
         Op::Fill { output, value } => arena.get_mut(range_of(output))?.fill(*value),
@@ -311,7 +319,7 @@ pub(crate) fn run_op<K: Kernels>(op: &Op, arena: &mut [u8], weights: &[u8]) -> O
         }
         Op::Resize { input, output, element, align_corners, half_pixel } => {
             let ranges = [bytes_of(input, *element), bytes_of(output, *element)];
-            let [from, to] = arena.get_disjoint_mut(ranges).ok()?;
+            let [from, to] = apart(arena, ranges)?;
             let sampling = kernels::Sampling { align_corners: *align_corners, half_pixel: *half_pixel };
             let (a, b) = (input.shape, output.shape);
             match element {
@@ -324,12 +332,12 @@ pub(crate) fn run_op<K: Kernels>(op: &Op, arena: &mut [u8], weights: &[u8]) -> O
         }
         Op::Quantize { input, output, scale, zero } if FLOAT => {
             let ranges = [bytes_of(input, Element::F32), bytes_of(output, Element::I8)];
-            let [from, to] = arena.get_disjoint_mut(ranges).ok()?;
+            let [from, to] = apart(arena, ranges)?;
             kernels::quantize(*scale, *zero, cast_slice(from), cast_slice_mut(to));
         }
         Op::Dequantize { input, output, scale, zero } if FLOAT => {
             let ranges = [bytes_of(input, Element::I8), bytes_of(output, Element::F32)];
-            let [from, to] = arena.get_disjoint_mut(ranges).ok()?;
+            let [from, to] = apart(arena, ranges)?;
             kernels::dequantize(*scale, *zero, cast_slice(from), cast_slice_mut(to));
         }
         Op::Activate { .. } | Op::Quantize { .. } | Op::Dequantize { .. } => return None,
@@ -448,7 +456,7 @@ fn run_conv_pool<K: Kernels>(conv: &Conv, pool: &Pool, arena: &mut [u8], weights
 fn run_pool(pool: &Pool, arena: &mut [u8]) -> Option<()> {
     let element = element_of(&pool.numbers);
     let ranges = [bytes_of(&pool.input, element), bytes_of(&pool.output, element)];
-    let [input, output] = arena.get_disjoint_mut(ranges).ok()?;
+    let [input, output] = apart(arena, ranges)?;
     match (pool.numbers, pool.kind) {
         (PoolNumbers::I8(quant), PoolKind::Max) => {
             kernels::max_i8(pool, &quant, cast_slice(input), cast_slice_mut(output));
@@ -471,7 +479,7 @@ fn run_binary(op: &Binary, arena: &mut [u8]) -> Option<()> {
     let element = binary_element(op);
     let to = bytes_of(&op.output, element);
     move_to(arena, bytes_of(&op.a, element), &to)?;
-    let [a, b] = arena.get_disjoint_mut([to, bytes_of(&op.b, element)]).ok()?;
+    let [a, b] = apart(arena, [to, bytes_of(&op.b, element)])?;
     let shapes = (op.a.shape, op.b.shape);
     match op.numbers {
         BinaryNumbers::I8 { a: left, b: right, output, left_shift, clamp } => {

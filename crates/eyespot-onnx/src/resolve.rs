@@ -259,6 +259,7 @@ fn yolov8(facts: &Facts<'_>, outputs: &Chosen<'_>, extra: Extra) -> Result<Resol
         Extra::Keypoints => facts.names.unwrap_or(1),
         _ => classes(table.len.checked_sub(4 + more))?.into(),
     };
+    check(count > 0, "there are no names of classes")?;
     check(table.len > 4 + count || extra == Extra::None, "it has too few columns")?;
     let scores = RowScores::Classes {
         values: table.part(4, count),
@@ -471,7 +472,7 @@ fn nanodet(facts: &Facts<'_>, outputs: &Chosen<'_>) -> Result<Resolved, String> 
 fn nanodet_plus(facts: &Facts<'_>, outputs: &Chosen<'_>) -> Result<Resolved, String> {
     let (output, columns) = outputs.only(Lies::Rows)?;
     let count = match facts.names {
-        Some(names) if names < columns => names,
+        Some(names) if names > 0 && names < columns => names,
         _ => classes(columns.checked_sub(4 * BINS))?.into(),
     };
     check((columns - count).is_multiple_of(4) && columns > count, "distances need 4 columns or a multiple")?;

@@ -1,10 +1,12 @@
-//! What tests share: where their data is, files of tensors, weights of noise, and a loopback server.
+//! What tests share: where their data is, files of tensors, weights of noise, a loopback server, and a
+//! video with known truth.
 
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a failed step is a failed test")]
 
 pub mod http;
 pub mod noise;
 pub mod tensors;
+pub mod walkers;
 
 use std::path::PathBuf;
 

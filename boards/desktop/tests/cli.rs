@@ -5,7 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use eyespot_media::read_frame;
 use eyespot_tests::data;
+use eyespot_tests::walkers::{self, LEFT, RIGHT};
 use serde_json::Value;
 
 /// Runs the board's program with a store of its own.
@@ -91,6 +93,75 @@ fn a_video_is_detected_tracked_and_drawn() {
     let tracked = objects.iter().filter(|object| object["track_id"].is_u64()).count();
     assert!(tracked * 2 > objects.len(), "{tracked} of {}", objects.len());
     assert!(dir.path().join("pedestrians_640x360.mp4").exists());
+}
+
+/// Five people walk past a door, three to the right and two to the left: what is counted, said and drawn.
+#[test]
+fn people_are_counted_in_a_zone_and_at_a_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let (video, out) = (dir.path().join("door.mp4"), dir.path().join("out"));
+    walkers::write(&video);
+    let run = |zones: &[&str], out: &Path| {
+        let all = ["predict", text(&video), "--model", "motion", "--tracking", "--save-dir", text(out)];
+        let output = eyespot(&[&all[..], zones].concat());
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        stderr(&output)
+    };
+    // The line goes up: right is right.
+    let line = ["--line", "door=320,360;320,0"];
+    let said = run(&[&line[..], &["--zone", "hall=400,0;560,0;560,360;400,360"]].concat(), &out);
+    assert!(said.contains(&format!("line door: {} to the right, {} to the left", RIGHT, LEFT)), "{said}");
+    assert!(said.contains("zone hall: 5 came, 5 left, 0 inside"), "{said}");
+    let frames = lines(&out.join("predictions.jsonl"));
+    let last = frames.last().unwrap();
+    assert_eq!(
+        (&last["lines"][0]["to_right_total"], &last["lines"][0]["to_left_total"]),
+        (&RIGHT.into(), &LEFT.into())
+    );
+    // 160 pixels at 125 pixels a second, and up to a frame more at each end.
+    let stays: Vec<f64> = frames
+        .iter()
+        .flat_map(|frame| frame["zones"][0]["left"].as_array().unwrap())
+        .map(|stay| stay["seconds"].as_f64().unwrap())
+        .collect();
+    assert!(stays.len() == 5 && stays.iter().all(|seconds| (1.2..1.4).contains(seconds)), "{stays:?}");
+    // Each crossing is said once, when it happens.
+    let crossings =
+        frames.iter().map(|frame| frame["lines"][0]["to_right"].as_array().unwrap().len()).sum::<usize>();
+    assert_eq!(crossings, RIGHT as usize);
+    // White columns of the line in the picture.
+    let picture = read_frame(out.join("door.mp4"), 0).unwrap();
+    let at = |x: usize| picture.pixels()[300 * 640 + x][0];
+    assert!(at(320) > 220 && at(300) < 150, "{} {}", at(320), at(300));
+}
+
+/// What is drawn, by its colours: a red frame around somebody, no tag, no filling, no trail; then with them.
+#[test]
+fn drawings_are_as_they_were_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let images = dir.path().join("in");
+    walkers::write_images(&images, 0..70);
+    let red = |out: &str, flags: &[&str]| {
+        let out = dir.path().join(out);
+        let all = ["predict", text(&images), "--model", "motion", "--tracking", "--save-dir", text(&out)];
+        let output = eyespot(&[&all[..], &["--color", "#ff0000"], flags].concat());
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let picture = read_frame(out.join("frame_060.png"), 0).unwrap();
+        let count = |of: &dyn Fn(&[u8; 3]) -> bool| picture.pixels().iter().filter(|pixel| of(pixel)).count();
+        // The colour itself, and what it was mixed into.
+        (count(&|&[r, g, b]| r == 255 && g == 0 && b == 0), count(&|&[r, g, b]| r > g && g == b && g > 0))
+    };
+    let plain = ["--draw-tags", "false", "--fill-rectangles", "false", "--trails", "0"];
+    let (thin, mixed) = red("thin", &[&plain[..], &["--thickness", "1"]].concat());
+    assert!((100..1000).contains(&thin) && mixed < 100, "{thin} {mixed}");
+    let (thick, _) = red("thick", &[&plain[..], &["--thickness", "3"]].concat());
+    assert!((thin * 2..thin * 4).contains(&thick), "{thin} {thick}");
+    let (tagged, _) = red("tagged", &["--fill-rectangles", "false", "--trails", "0", "--thickness", "1"]);
+    assert!(tagged > thin + 300, "{thin} {tagged}");
+    let (trailed, _) = red("trailed", &[&plain[..4], &["--thickness", "1"]].concat());
+    assert!(trailed > thin, "{thin} {trailed}");
+    let (_, filled) = red("filled", &["--draw-tags", "false", "--trails", "0", "--opacity", "0.5"]);
+    assert!(filled > 1000, "{filled}");
 }
 
 #[test]
@@ -231,6 +302,14 @@ fn wrong_wishes_are_explained() {
         (&["predict", image, "--window-size", "640"], 2, &["--sliding-window"]),
         (&["predict", image, "--sliding-window", "--overlap", "1.5"], 2, &["overlap"]),
         (&["predict", image, "--stride", "0"], 2, &["--stride"]),
+        (&["predict", image, "--zone", "a=1,2;3,4;5,7"], 2, &["--tracking"]),
+        (&["predict", image, "--tracking", "--zone", "a=1,2;3"], 2, &["--zone", "NAME=x,y"]),
+        (&["predict", image, "--tracking", "--zone", "a=1,2;3,4"], 1, &["`a`", "3 corners"]),
+        (&["predict", image, "--tracking", "--line", "a=1,2;3,4;5,7"], 1, &["`a`", "2 points"]),
+        (&["predict", image, "--color", "red"], 2, &["--color", "RRGGBB"]),
+        (&["predict", image, "--color", "ff0000", "--color-by", "class"], 2, &["--color", "--color-by"]),
+        (&["predict", image, "--opacity", "2"], 2, &["--opacity"]),
+        (&["predict", image, "--model", "motion", "--mqtt", "broker/topic"], 1, &["mqtt://"]),
         (&["predict"], 2, &["INPUT"]),
         (&["models", "pull", "nothing-like-this"], 1, &["nothing-like-this"]),
     ];
@@ -380,9 +459,48 @@ fn the_gateway_shows_what_a_board_sends() {
 
 #[test]
 fn completions_are_there_for_shells() {
-    let output = eyespot(&["completions", "bash"]);
-    assert_eq!(code(&output), 0);
-    assert!(String::from_utf8_lossy(&output.stdout).contains("--sliding-window"));
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let output = eyespot(&["completions", shell]);
+        assert_eq!(code(&output), 0, "{shell}");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.contains("sliding-window") && text.contains("desktop"), "{shell}: {text}");
+    }
+    assert_eq!(code(&eyespot(&["completions", "dos"])), 2);
+    // What bash makes of it: the subcommands that begin with `pre`.
+    let Ok(bash) = Command::new("bash").arg("--version").output() else {
+        eprintln!("IGNORED: no bash");
+        return;
+    };
+    assert!(bash.status.success());
+    let script = String::from_utf8(eyespot(&["completions", "bash"]).stdout).unwrap();
+    let ask = "COMP_WORDS=(desktop pre); COMP_CWORD=1; _desktop desktop pre desktop; echo ${COMPREPLY[@]}";
+    let output = Command::new("bash").args(["-c", &format!("{script}\n{ask}")]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "predict", "{}", stderr(&output));
+}
+
+/// Each command says what it is for and what each argument means.
+#[test]
+fn help_is_worth_reading() {
+    for command in
+        [&[][..], &["predict"], &["demo"], &["models"], &["evaluate", "mot"], &["convert"], &["gateway"]]
+    {
+        let output = eyespot(&[command, &["--help"]].concat());
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(code(&output), 0, "{command:?}");
+        assert!(text.contains("Usage: desktop"), "{text}");
+        // An argument without a word is a line that ends with its name.
+        for line in text.lines().filter(|line| line.trim_start().starts_with("--")) {
+            let words = line.trim().split_whitespace().count();
+            let next = text.lines().skip_while(|other| *other != line).nth(1).unwrap_or_default();
+            assert!(words > 2 || next.starts_with("          "), "{command:?}: {line}");
+        }
+    }
+    let text = String::from_utf8(eyespot(&["predict", "--help"]).stdout).unwrap();
+    for word in
+        ["Examples:", "Exit codes:", "Zones and lines:", "Drawing:", "Sliding window:", "Video:", "Output:"]
+    {
+        assert!(text.contains(word), "{word}");
+    }
 }
 
 #[test]

@@ -3,16 +3,19 @@
 // The comments are the help texts: back-ticks would be printed.
 #![allow(clippy::doc_markdown)]
 
+mod output;
 #[cfg(feature = "serve")]
 pub(crate) mod serve;
+mod values;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use eyespot_core::InputSize;
+
+pub(crate) use output::{Anchor, ColorBy, Drawing, Output, Places};
+pub(crate) use values::{Overlap, Shape, Size};
 
 use crate::outbox::OutboxCommand;
 use crate::upload::{FromPlatform, UploadArgs};
@@ -31,7 +34,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Render a scene with known truth, detect, track, score, and write an annotated video. Needs nothing.
     Demo(Demo),
-    /// Find (and track) objects in images, directories and videos.
+    /// Find (and track) objects in images, directories, videos and streams.
+    #[command(after_help = PREDICT_EXAMPLES)]
     Predict(Box<Predict>),
     /// List, fetch and describe models.
     #[command(subcommand)]
@@ -66,6 +70,17 @@ impl Command {
         })
     }
 }
+
+const PREDICT_EXAMPLES: &str = "\
+Examples:
+  predict photos --save-dir out                            pictures with boxes, and predictions.jsonl
+  predict street.mp4 --tracking --classes person,car --save-dir out
+  predict door.mp4 --model motion --tracking --line 'door=320,360;320,0'
+  predict aerial.jpg --sliding-window --window-size 640 --overlap 0.25 --json -
+  predict rtsp://camera/live --tracking --mqtt mqtt://broker/camera --show
+
+What is not given is the model's own. Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 done but some frames or files
+were skipped.";
 
 const DEMO_FRAMES: u64 = 300;
 const DEMO_SEED: u32 = 9;
@@ -130,7 +145,11 @@ pub(crate) struct Predict {
     #[arg(long, value_name = "NAME=VALUE", requires = "tracking")]
     pub(crate) tracking_config: Vec<String>,
     #[command(flatten)]
+    pub(crate) places: Places,
+    #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) drawing: Drawing,
     #[command(flatten)]
     pub(crate) upload: UploadArgs,
 }
@@ -199,41 +218,6 @@ pub(crate) struct Window {
     /// Look at the whole frame once as well, for objects larger than a window.
     #[arg(long, requires = "sliding_window")]
     pub(crate) whole_frame: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Output")]
-pub(crate) struct Output {
-    /// Write annotated pictures or video, and predictions.jsonl, to this folder.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) save_dir: Option<PathBuf>,
-    /// Write one line of JSON per frame to this file, or to standard output with `-`.
-    #[arg(long, value_name = "FILE|-")]
-    pub(crate) json: Option<PathBuf>,
-    /// Write a table with a row per object to this file.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) csv: Option<PathBuf>,
-    /// Write detections as COCO results to this file.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) coco: Option<PathBuf>,
-    /// Write tracks in MOT format to this folder, a file per input.
-    #[arg(long, value_name = "DIR", requires = "tracking")]
-    pub(crate) mot: Option<PathBuf>,
-    /// Send one line of JSON per frame to this address, in batches.
-    #[arg(long, value_name = "URL")]
-    pub(crate) webhook: Option<String>,
-    /// Show the frames in this terminal.
-    #[arg(long)]
-    pub(crate) show: bool,
-    /// Save results as JSON only, no pictures.
-    #[arg(long, requires = "save_dir")]
-    pub(crate) no_visualize: bool,
-    /// Thickness of lines in pixels [default: by the size of the picture].
-    #[arg(long)]
-    pub(crate) thickness: Option<u16>,
-    /// Opacity of filled shapes, 0 to 1.
-    #[arg(long, default_value_t = 0.2)]
-    pub(crate) opacity: f32,
 }
 
 #[derive(Debug, Subcommand)]
@@ -372,47 +356,6 @@ pub(crate) enum Metric {
     Ios,
 }
 
-/// A size in pixels: one number for a square, or `HEIGHTxWIDTH` in the order of the Prediction API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Size(pub(crate) InputSize);
-
-impl FromStr for Size {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let number = |text: &str| match text.trim().parse::<u16>() {
-            Ok(side) if side > 0 => Ok(side),
-            _ => Err(format!("`{text}` is no size: write 640, or HEIGHTxWIDTH like 480x640")),
-        };
-        let size = match text.split_once(['x', ',']) {
-            Some((height, width)) => InputSize::new(number(width)?, number(height)?),
-            None => InputSize::square(number(text)?),
-        };
-        Ok(Self(size))
-    }
-}
-
-/// Overlap of windows: `0.25` is a quarter of the window, `64` is pixels.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Overlap {
-    Fraction(f32),
-    Pixels(u16),
-}
-
-impl FromStr for Overlap {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no overlap: write a fraction from 0 to below 1, or whole pixels");
-        if text.contains('.') {
-            let fraction: f32 = text.parse().map_err(|_| wrong())?;
-            if (0.0..1.0).contains(&fraction) { Ok(Self::Fraction(fraction)) } else { Err(wrong()) }
-        } else {
-            text.parse().map(Self::Pixels).map_err(|_| wrong())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -421,16 +364,6 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes_and_overlaps_are_read_as_the_prediction_api_writes_them() {
-        assert_eq!("640".parse(), Ok(Size(InputSize::square(640))));
-        assert_eq!("480x640".parse(), Ok(Size(InputSize::new(640, 480))));
-        assert!("0".parse::<Size>().is_err() && "x".parse::<Size>().is_err());
-        assert_eq!("0.25".parse(), Ok(Overlap::Fraction(0.25)));
-        assert_eq!("64".parse(), Ok(Overlap::Pixels(64)));
-        assert!("1.0".parse::<Overlap>().is_err() && "-1".parse::<Overlap>().is_err());
     }
 
     #[test]

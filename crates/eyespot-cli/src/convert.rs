@@ -81,7 +81,8 @@ fn samples(
     let options = ImageOptions { recursive: true, ..ImageOptions::default() };
     let mut photos = ImageSource::open(folder, options)?;
     let count = photos.frame_count().unwrap_or_default();
-    let bar = progress::frames(quiet, "calibrate", count);
+    let bar = progress::frames(quiet, "calibrate");
+    bar.set_length(count);
     let mut samples = Vec::new();
     loop {
         match photos.next_frame() {

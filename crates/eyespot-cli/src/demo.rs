@@ -38,7 +38,8 @@ pub(crate) fn run(demo: &Demo, quiet: bool) -> Result<Outcome, Failure> {
     let mut pipeline = Pipeline::new(camera, predictor, tracker, sinks, PredictionsBuf::new(64, 0, 0));
 
     let start = Instant::now();
-    let bar = progress::frames(quiet, "demo", demo.frames);
+    let bar = progress::frames(quiet, "demo");
+    bar.set_length(demo.frames);
     while pipeline.step()?.is_some() {
         bar.inc(1);
     }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use eyespot_core::Boxed;
 use eyespot_gateway::{Hub, HubCounts, HubOptions};
 use eyespot_media::{JsonLines, MediaError};
+use eyespot_runtime::Sources;
 use eyespot_supervisely::{Converter, SourceKind};
 
 use crate::args::Gateway as Args;
@@ -31,7 +32,8 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Outcome, Failure> {
         // All boards write to the same file, a line at once.
         |device, _: Option<Sinks>| {
             let json = Boxed(JsonLines::new(lines.clone(), &device.labels));
-            let upload = upload.as_ref().map(|upload| upload.sink(Converter::new(&device.labels), &[]));
+            let upload =
+                upload.as_ref().map(|upload| upload.sink(Converter::new(&device.labels), Sources::default()));
             Ok((json, upload))
         },
         |notice| {

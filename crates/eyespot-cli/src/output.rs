@@ -6,14 +6,12 @@ use std::path::{Path, PathBuf};
 use eyespot_core::{AnyError, Boxed, ErrorType, Record, Sink, SourceId};
 use eyespot_media::{
     Annotator, CocoSink, ColorBy, CsvSink, DrawOptions, ImageSink, JsonLines, MediaError, MotSink,
-    TerminalView, VideoSink, VideoWriter, WebhookOptions, WebhookSink,
+    MqttOptions, MqttSink, TerminalView, VideoSink, VideoWriter, WebhookOptions, WebhookSink, Zones,
 };
-use eyespot_runtime::{Model, SourceInfo};
+use eyespot_runtime::{Model, SourceInfo, Sources};
 
 use crate::args;
 
-/// Positions that the trail of a track shows.
-const TRAIL: usize = 30;
 /// Name of the results in `--save-dir`.
 const RESULTS: &str = "predictions.jsonl";
 
@@ -21,7 +19,10 @@ const RESULTS: &str = "predictions.jsonl";
 pub(crate) struct Output {
     files: Vec<Box<dyn Sink<Error = AnyError>>>,
     webhook: Option<WebhookSink>,
+    mqtt: Option<MqttSink>,
     pictures: Option<Pictures>,
+    /// For the summary; the sinks count for themselves.
+    zones: Zones,
     written: Vec<PathBuf>,
 }
 
@@ -30,7 +31,7 @@ struct Pictures {
     dir: PathBuf,
     annotator: Annotator,
     images: ImageSink,
-    videos: Vec<SourceInfo>,
+    sources: Sources,
     /// The video that is being written, and its source.
     video: Option<(SourceId, VideoSink)>,
     /// Names of videos that are taken.
@@ -40,23 +41,24 @@ struct Pictures {
 impl Output {
     /// Creates the folder and the files of JSON.
     pub(crate) fn new(
-        args: &args::Output,
+        args: &args::Predict,
         model: &Model,
-        sources: &[SourceInfo],
-        tracking: bool,
+        sources: Sources,
+        zones: Zones,
     ) -> Result<Self, MediaError> {
-        let mut output = Self { files: Vec::new(), webhook: None, pictures: None, written: Vec::new() };
-        let labels = model.labels();
+        let annotator = annotator(args, model, &zones);
+        let mut output =
+            Self { files: Vec::new(), webhook: None, mqtt: None, pictures: None, zones, written: Vec::new() };
+        let (labels, args) = (model.labels(), &args.output);
         if let Some(dir) = &args.save_dir {
             std::fs::create_dir_all(dir).map_err(|source| MediaError::Write { path: dir.clone(), source })?;
             output.add_json(&dir.join(RESULTS), labels)?;
             if !args.no_visualize {
-                let annotator = annotator(args, model, tracking);
                 output.pictures = Some(Pictures {
                     dir: dir.clone(),
                     images: ImageSink::create(dir, annotator.clone())?,
-                    annotator,
-                    videos: sources.iter().filter(|source| source.is_video()).cloned().collect(),
+                    annotator: annotator.clone(),
+                    sources,
                     video: None,
                     taken: HashSet::new(),
                 });
@@ -64,7 +66,8 @@ impl Output {
         }
         match &args.json {
             Some(path) if path.as_os_str() == "-" => {
-                output.files.push(Box::new(Boxed(JsonLines::new(std::io::stdout(), labels))));
+                let lines = JsonLines::new(std::io::stdout(), labels).with_zones(output.zones.clone());
+                output.files.push(Box::new(Boxed(lines)));
             }
             Some(path) => output.add_json(path, labels)?,
             None => {}
@@ -79,10 +82,20 @@ impl Output {
             output.add(path, Boxed(MotSink::create(path)?));
         }
         if let Some(url) = &args.webhook {
-            output.webhook = Some(WebhookSink::new(url, labels, WebhookOptions::default())?);
+            let header = |header: &String| {
+                let (name, value) = header.split_once(':').unwrap_or((header, ""));
+                (name.trim().to_owned(), value.trim().to_owned())
+            };
+            let headers = args.webhook_header.iter().map(header).collect();
+            let options = WebhookOptions { headers, ..WebhookOptions::default() };
+            output.webhook = Some(WebhookSink::new(url, labels, options)?.with_zones(output.zones.clone()));
+        }
+        if let Some(url) = &args.mqtt {
+            let options: MqttOptions = url.parse()?;
+            output.mqtt = Some(MqttSink::new(options, labels)?.with_zones(output.zones.clone()));
         }
         if args.show {
-            output.files.push(Box::new(Boxed(TerminalView::new(annotator(args, model, tracking)))));
+            output.files.push(Box::new(Boxed(TerminalView::new(annotator))));
         }
         Ok(output)
     }
@@ -97,13 +110,19 @@ impl Output {
         self.files.push(Box::new(sink));
     }
 
-    /// Lines that the webhook's server did not get.
+    /// Lines that the servers of webhook and MQTT did not get.
     pub(crate) fn unsent(&self) -> u64 {
-        self.webhook.as_ref().map_or(0, WebhookSink::lost)
+        self.webhook.as_ref().map_or(0, WebhookSink::lost) + self.mqtt.as_ref().map_or(0, MqttSink::lost)
+    }
+
+    /// Zones and lines with what was counted.
+    pub(crate) fn zones(&self) -> &Zones {
+        &self.zones
     }
 
     fn add_json(&mut self, path: &Path, labels: &[String]) -> Result<(), MediaError> {
-        self.add(path, Boxed(JsonLines::create(path, labels)?));
+        let lines = JsonLines::create(path, labels)?.with_zones(self.zones.clone());
+        self.add(path, Boxed(lines));
         Ok(())
     }
 
@@ -128,7 +147,7 @@ impl Pictures {
         if let Some((_, video)) = &mut self.video {
             return video.write(record);
         }
-        let Some(source) = self.videos.iter().find(|source| source.id == id) else {
+        let Some(source) = self.sources.get(id).filter(SourceInfo::is_video) else {
             if !written.contains(&self.dir) {
                 written.push(self.dir.clone());
             }
@@ -172,17 +191,27 @@ fn coco_ids(labels: &[String]) -> &'static [u32] {
 }
 
 /// How results are drawn: by track with trails where there are tracks, by class otherwise.
-fn annotator(args: &args::Output, model: &Model, tracking: bool) -> Annotator {
+fn annotator(args: &args::Predict, model: &Model, zones: &Zones) -> Annotator {
+    let (args, tracking) = (&args.drawing, args.tracking);
     let options = DrawOptions {
+        color: args.color.map(|color| color.0),
         thickness: args.thickness,
         opacity: args.opacity,
-        draw_tags: true,
-        fill_rectangles: args.opacity > 0.0,
-        color_by: if tracking { ColorBy::Track } else { ColorBy::Class },
-        ..DrawOptions::default()
+        draw_tags: args.draw_tags,
+        fill_rectangles: args.fill_rectangles && args.opacity > 0.0,
+        draw_masks: args.draw_masks,
+        draw_keypoints: args.draw_keypoints,
+        color_by: match args.color_by {
+            Some(args::ColorBy::Class) => ColorBy::Class,
+            Some(args::ColorBy::Track) => ColorBy::Track,
+            None if tracking => ColorBy::Track,
+            None => ColorBy::Class,
+        },
+        keypoint_conf: args.keypoint_conf,
     };
-    let annotator = Annotator::new(model.labels(), options).with_skeleton(model.skeleton());
-    if tracking { annotator.with_trails(TRAIL) } else { annotator }
+    let annotator =
+        Annotator::new(model.labels(), options).with_skeleton(model.skeleton()).with_zones(zones.clone());
+    if tracking && args.trails > 0 { annotator.with_trails(args.trails) } else { annotator }
 }
 
 impl ErrorType for Output {
@@ -191,12 +220,16 @@ impl ErrorType for Output {
 
 impl Sink for Output {
     fn write(&mut self, record: &Record<'_>) -> Result<(), AnyError> {
+        self.zones.update(&record.info, record.predictions);
         // The numbers first: a picture that can't be written must not cost them.
         for file in &mut self.files {
             file.write(record)?;
         }
         if let Some(webhook) = &mut self.webhook {
             webhook.write(record).map_err(AnyError::new)?;
+        }
+        if let Some(mqtt) = &mut self.mqtt {
+            mqtt.write(record).map_err(AnyError::new)?;
         }
         match &mut self.pictures {
             Some(pictures) => pictures.write(record, &mut self.written).map_err(AnyError::new),
@@ -208,6 +241,9 @@ impl Sink for Output {
         for file in &mut self.files {
             file.flush()?;
         }
-        self.webhook.as_mut().map_or(Ok(()), |webhook| webhook.flush().map_err(AnyError::new))
+        if let Some(webhook) = &mut self.webhook {
+            webhook.flush().map_err(AnyError::new)?;
+        }
+        self.mqtt.as_mut().map_or(Ok(()), |mqtt| mqtt.flush().map_err(AnyError::new))
     }
 }

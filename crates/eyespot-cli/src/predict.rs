@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use eyespot_core::{Losses, SourceId, TrackId};
 use eyespot_decode::{Merge, Overlap};
-use eyespot_media::{Input, VideoOptions};
+use eyespot_media::{Input, VideoOptions, Zones};
 use eyespot_outbox::UploadInput;
 use eyespot_runtime::{Model, Session, Settings, StageTimes, Tracking, WindowSettings};
 use eyespot_supervisely::{Converter, SourceKind};
 use eyespot_window::Tiles;
+use eyespot_zones::{Anchor, ZoneConfig};
+use indicatif::ProgressBar;
 
 use crate::args::{self, Predict};
 use crate::output::Output;
@@ -22,6 +24,7 @@ const SHOWN_FAILURES: u64 = 10;
 pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outcome, Failure> {
     // Whatever is wrong with the arguments is said before weights are fetched or anything is written.
     let settings = settings(predict)?;
+    let zones = zones(&predict.places)?;
     let platform = predict.platform.input();
     let kind = platform.as_ref().map_or(SourceKind::Local, UploadInput::kind);
     let upload = predict.upload.plan(kind, &predict.model.model)?;
@@ -30,26 +33,32 @@ pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outco
         Some(text) => Input::from(text),
         None => Input::from(Path::new(input)),
     });
-    let sources = match platform {
-        Some(platform) => platform.open(&upload::client()?.0, &settings)?,
-        None => eyespot_media::open_all(inputs.collect::<Vec<_>>(), &settings.source_options()),
+    let input = Input::from(inputs.collect::<Vec<_>>());
+    let platform = match platform {
+        Some(platform) => Some(platform.open(&upload::client()?.0, &settings)?),
+        None => input.check().map(|()| None)?,
     };
-    if sources.iter().all(Result::is_err) {
-        let errors = sources.into_iter().filter_map(Result::err);
-        let errors: Vec<String> = errors.map(|error| error.to_string()).collect();
-        return Err(errors.join("\n").into());
-    }
     let loaded = load::model(&predict.model, settings.tracking.as_ref(), board, quiet)?;
     let model = &loaded.model;
     let start = Instant::now();
-    let mut session = Session::new(model, sources, &settings)?;
-    let mut output = Output::new(&predict.output, model, session.sources(), settings.tracking.is_some())?;
+    let mut session = match platform {
+        Some(sources) => Session::new(model, sources, &settings)?,
+        None => model.predict(input, &settings)?,
+    };
+    let mut output = Output::new(predict, model, session.sources(), zones)?;
     let upload = upload.map(upload::Plan::start).transpose()?;
     if let Some(upload) = &upload {
         output.also(upload.sink(Converter::of_model(model), session.sources()));
     }
     let mut total = Total::default();
-    let ran = take_all(&mut session, &mut output, &mut total, quiet);
+    let name = match predict.input.as_slice() {
+        [one] => one.to_string_lossy().rsplit(['/', '\\']).next().unwrap_or_default().to_owned(),
+        [] => "images of the platform".to_owned(),
+        all => format!("{} inputs", all.len()),
+    };
+    let bar = progress::frames(quiet, &name);
+    let ran = take_all(&mut session, &mut output, &mut total, &bar);
+    bar.finish_and_clear();
     // What was written before stays valid, also in the video of an input that was broken off.
     output.end()?;
     ran?;
@@ -89,14 +98,9 @@ fn take_all(
     session: &mut Session,
     output: &mut Output,
     total: &mut Total,
-    quiet: bool,
+    bar: &ProgressBar,
 ) -> Result<(), Failure> {
-    let name = match session.sources() {
-        [one] => one.name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned(),
-        all => format!("{} inputs", all.len()),
-    };
-    let bar = progress::frames(quiet, &name, session.progress().total.unwrap_or_default());
-    let ended = loop {
+    loop {
         match session.step(output) {
             Ok(Some(info)) => {
                 let Some(results) = session.results() else { continue };
@@ -105,8 +109,8 @@ fn take_all(
                 total.tracks.extend(tracks.map(|track| (info.source, track)));
                 total.losses += results.losses();
             }
-            Ok(None) => break Ok(()),
-            Err(error) if error.is_fatal() => break Err(error.into()),
+            Ok(None) => return Ok(()),
+            Err(error) if error.is_fatal() => return Err(error.into()),
             Err(error) => {
                 total.failed += 1;
                 if total.failed <= SHOWN_FAILURES {
@@ -115,9 +119,10 @@ fn take_all(
             }
         }
         bar.inc(1);
-    };
-    bar.finish_and_clear();
-    ended
+        if let Some(total) = session.progress().total {
+            bar.set_length(total);
+        }
+    }
 }
 
 /// The arguments as settings of the runtime.
@@ -142,6 +147,27 @@ fn settings(predict: &Predict) -> Result<Settings, Failure> {
         sliding_window,
         tracking,
     })
+}
+
+/// The zones and lines that are counted.
+fn zones(places: &args::Places) -> Result<Zones, Failure> {
+    let anchor = match places.anchor {
+        args::Anchor::Bottom => Anchor::Bottom,
+        args::Anchor::Center => Anchor::Center,
+        args::Anchor::Top => Anchor::Top,
+    };
+    let mut zones = Zones::new(ZoneConfig { anchor, ..ZoneConfig::default() });
+    for zone in &places.zone {
+        zones.add_zone(&zone.name, &zone.points)?;
+    }
+    for line in &places.line {
+        let [start, end] = line.points[..] else {
+            let count = line.points.len();
+            return Err(format!("`{}`: a line has 2 points, not {count}", line.name).into());
+        };
+        zones.add_line(&line.name, start, end)?;
+    }
+    Ok(zones)
 }
 
 /// The arguments of the sliding window.
@@ -191,7 +217,17 @@ fn summary(model: &Model, total: &Total, output: &Output, elapsed: Duration) {
         );
     }
     if output.unsent() > 0 {
-        eprintln!("{} lines could not be sent to the webhook", output.unsent());
+        eprintln!("{} lines could not be sent", output.unsent());
+    }
+    for zone in output.zones().zones() {
+        let (counts, inside) = (zone.total(), zone.inside().count());
+        let stay = zone.mean_stay_us().unwrap_or(0) as f64 / 1e6;
+        let (name, entered, left) = (zone.name(), counts.entered, counts.left);
+        eprintln!("zone {name}: {entered} came, {left} left, {inside} inside, {stay:.1} s on average");
+    }
+    for line in output.zones().lines() {
+        let counts = line.total();
+        eprintln!("line {}: {} to the right, {} to the left", line.name(), counts.to_right, counts.to_left);
     }
     if total.failed > 0 {
         eprintln!("{} frames or files failed and were skipped", total.failed);

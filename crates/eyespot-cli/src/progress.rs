@@ -16,10 +16,9 @@ fn bar(quiet: bool, template: &str) -> ProgressBar {
     bar
 }
 
-/// A bar over the frames of an input.
-pub(crate) fn frames(quiet: bool, name: &str, total: u64) -> ProgressBar {
+/// A bar over the frames of an input, whose length is not known yet.
+pub(crate) fn frames(quiet: bool, name: &str) -> ProgressBar {
     let bar = bar(quiet, "{msg:24!} {bar:30} {pos}/{len} {per_sec} {eta}");
-    bar.set_length(total);
     bar.set_message(name.to_owned());
     bar
 }

@@ -13,7 +13,7 @@ use eyespot_outbox::{
     Destination, Drained, Limits, Outbox, Sampling, SuperviselySink, Target, Upload, UploadInput, WhenFull,
     Worker,
 };
-use eyespot_runtime::SourceInfo;
+use eyespot_runtime::Sources;
 use eyespot_supervisely::client::{Client, ClientOptions, Connection};
 use eyespot_supervisely::{Converter, SourceKind, UploadMode};
 
@@ -201,7 +201,7 @@ impl Plan {
 
 impl Running {
     /// Takes results for the upload.
-    pub(crate) fn sink(&self, converter: Converter, sources: &[SourceInfo]) -> Boxed<SuperviselySink> {
+    pub(crate) fn sink(&self, converter: Converter, sources: Sources) -> Boxed<SuperviselySink> {
         let sink = SuperviselySink::new(&self.outbox, self.mode, converter);
         Boxed(sink.with_sampling(self.sampling).with_sources(sources))
     }

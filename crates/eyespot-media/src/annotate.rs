@@ -9,7 +9,7 @@ use eyespot_core::{ErrorType, Record, Sink, SourceId};
 use crate::fetch::path_of;
 use crate::image_file::has_image_extension;
 use crate::sniff::has_video_extension;
-use crate::{Canvas, DrawOptions, MediaError, Trails, VideoWriter, draw, save_image};
+use crate::{Canvas, DrawOptions, MediaError, Trails, VideoWriter, Zones, draw, save_image};
 
 /// Draws records: copies the frame and puts the predictions on it.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +18,7 @@ pub struct Annotator {
     skeleton: Vec<(u8, u8)>,
     options: DrawOptions,
     trails: Option<Trails>,
+    zones: Zones,
     /// Whose trails they are.
     source: Option<SourceId>,
     canvas: Canvas,
@@ -45,11 +46,22 @@ impl Annotator {
         self
     }
 
+    /// Draws zones and lines with their counts too.
+    #[must_use]
+    pub fn with_zones(mut self, zones: Zones) -> Self {
+        self.zones = zones;
+        self
+    }
+
     /// The frame with its predictions; without its pixels, a black one of its size.
     pub fn annotate(&mut self, record: &Record<'_>) -> &Canvas {
         match &record.image {
             Some(image) => self.canvas.load(image),
             None => self.canvas = Canvas::new(record.info.width, record.info.height),
+        }
+        if !self.zones.is_empty() {
+            self.zones.update(&record.info, record.predictions);
+            self.zones.draw(&mut self.canvas, &self.options);
         }
         if let Some(trails) = &mut self.trails {
             if self.source.replace(record.info.source) != Some(record.info.source) {

@@ -163,26 +163,27 @@ impl Canvas {
         (a <= b).then_some(((x0 + a * dx, y0 + a * dy), (x0 + b * dx, y0 + b * dy)))
     }
 
-    /// Mixes a colour into a convex polygon.
-    pub(crate) fn fill_convex(&mut self, corners: &[(f32, f32)], color: Rgb, alpha: u16) {
+    /// Mixes a colour into a polygon; where its edges cross, inside is by the even-odd rule.
+    pub(crate) fn fill_polygon(&mut self, corners: &[(f32, f32)], color: Rgb, alpha: u16) {
         if corners.iter().any(|(x, y)| !x.is_finite() || !y.is_finite()) {
             return;
         }
         let top = corners.iter().fold(f32::INFINITY, |top, corner| top.min(corner.1));
         let bottom = corners.iter().fold(f32::NEG_INFINITY, |bottom, corner| bottom.max(corner.1));
         let rows = top.floor().max(0.0) as i32..bottom.ceil().min(f32::from(self.height)) as i32;
+        let mut crossings = Vec::with_capacity(corners.len());
         for y in rows {
             let center = y as f32 + 0.5;
-            let (mut left, mut right) = (f32::INFINITY, f32::NEG_INFINITY);
+            crossings.clear();
             let next = corners.iter().cycle().skip(1);
             for (&(x0, y0), &(x1, y1)) in corners.iter().zip(next) {
                 if (y0 <= center) != (y1 <= center) {
-                    let x = x0 + (center - y0) / (y1 - y0) * (x1 - x0);
-                    (left, right) = (left.min(x), right.max(x));
+                    crossings.push(x0 + (center - y0) / (y1 - y0) * (x1 - x0));
                 }
             }
-            if left <= right {
-                self.blend_span(y, left.round() as i32, right.round() as i32, color, alpha);
+            crossings.sort_unstable_by(f32::total_cmp);
+            for span in crossings.as_chunks::<2>().0 {
+                self.blend_span(y, span[0].round() as i32, span[1].round() as i32, color, alpha);
             }
         }
     }

@@ -29,8 +29,12 @@ pub struct DrawOptions {
     pub opacity: f32,
     /// Write class, score and track above each object. Off by default.
     pub draw_tags: bool,
-    /// Fill boxes, not only outline them. On by default. Masks are always filled, and boxes with a mask are not.
+    /// Fill boxes, not only outline them. On by default. A box with a mask that is drawn is not filled.
     pub fill_rectangles: bool,
+    /// Draw masks. On by default.
+    pub draw_masks: bool,
+    /// Draw keypoints and the lines between them. On by default.
+    pub draw_keypoints: bool,
     /// What gives an object its colour.
     pub color_by: ColorBy,
     /// Keypoints with a lower score are left out. 0.3 by default.
@@ -45,6 +49,8 @@ impl Default for DrawOptions {
             opacity: 0.5,
             draw_tags: false,
             fill_rectangles: true,
+            draw_masks: true,
+            draw_keypoints: true,
             color_by: ColorBy::Class,
             keypoint_conf: 0.3,
         }
@@ -79,10 +85,10 @@ pub fn draw(
     let detections = predictions.detections();
     for detection in detections {
         let color = options.color_for(detection);
-        match (predictions.mask(detection), corners(detection)) {
+        match (predictions.mask(detection).filter(|_| options.draw_masks), corners(detection)) {
             (Some(mask), _) => fill_mask(canvas, &mask, color, alpha),
             (None, _) if !options.fill_rectangles => {}
-            (None, Some(corners)) => canvas.fill_convex(&corners, color, alpha),
+            (None, Some(corners)) => canvas.fill_polygon(&corners, color, alpha),
             (None, None) => canvas.fill_rect(pixels(&detection.bbox), color, alpha),
         }
     }
@@ -97,7 +103,7 @@ pub fn draw(
             None => canvas.outline_rect(pixels(&detection.bbox), thickness, color),
         }
     }
-    for detection in detections {
+    for detection in detections.iter().filter(|_| options.draw_keypoints) {
         let keypoints = predictions.keypoints_of(detection);
         draw_keypoints(canvas, keypoints, skeleton, options, options.color_for(detection), thickness as f32);
     }
@@ -194,7 +200,14 @@ fn write_tag(tag: &mut String, detection: &Detection, labels: &[impl AsRef<str>]
 }
 
 /// A label on a plate of the object's colour: above the box, or within it at the upper edge of the image.
-fn draw_tag(canvas: &mut Canvas, letters: Letters, tag: &str, bbox: &BBox, thickness: i32, color: Rgb) {
+pub(crate) fn draw_tag(
+    canvas: &mut Canvas,
+    letters: Letters,
+    tag: &str,
+    bbox: &BBox,
+    thickness: i32,
+    color: Rgb,
+) {
     let [left, top, ..] = pixels(bbox);
     let pad = letters.height() / 8;
     let (width, height) = (letters.width(tag).saturating_add(2 * pad), letters.height());

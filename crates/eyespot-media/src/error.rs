@@ -267,6 +267,9 @@ pub enum MediaError {
         /// Height, width, channels.
         shape: [usize; 3],
     },
+    /// More inputs than can be told apart.
+    #[error("more than 65536 inputs: give directories, patterns or fewer of them")]
+    TooManyInputs,
     /// One source was asked for, but the input gives several or none.
     #[error("the input gives {count} sources, not one: use `open_all`")]
     Several {
@@ -386,6 +389,7 @@ impl eyespot_core::Error for MediaError {
             | Self::TooManyBytes { .. }
             | Self::Shape { .. }
             | Self::Several { .. }
+            | Self::TooManyInputs
             | Self::Ffmpeg { .. }
             | Self::Options { .. }
             | Self::FrameSize { .. }

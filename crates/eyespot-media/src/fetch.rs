@@ -49,7 +49,7 @@ pub(crate) struct Client {
 pub(crate) struct Download {
     url: String,
     options: UrlOptions,
-    body: Box<dyn Read>,
+    body: Box<dyn Read + Send>,
     pub(crate) head: Vec<u8>,
     pub(crate) length: Option<u64>,
     pub(crate) content_type: String,
@@ -93,7 +93,7 @@ impl Client {
         let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
         let length = response.body().content_length();
-        let mut body: Box<dyn Read> = Box::new(response.into_body().into_reader());
+        let mut body: Box<dyn Read + Send> = Box::new(response.into_body().into_reader());
         let mut head = Vec::new();
         body.by_ref()
             .take(HEAD)

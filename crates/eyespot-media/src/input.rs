@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::MemoryImage;
+use crate::{MediaError, MemoryImage};
 
 /// An input, or several of them: whatever [`open_all`](crate::open_all) takes.
 ///
@@ -36,6 +36,16 @@ pub enum Input {
 }
 
 impl Input {
+    /// Is there anything to open? Only looks whether paths exist and patterns match: what a file or an address holds is
+    /// seen when its turn comes. Of a list, one that is there is enough.
+    ///
+    /// # Errors
+    /// [`MediaError::NotFound`], [`MediaError::Read`], [`MediaError::NoMatch`], [`MediaError::Pattern`]; of a list the
+    /// first of them.
+    pub fn check(&self) -> Result<(), MediaError> {
+        crate::open::check(self)
+    }
+
     fn parse(text: &str) -> Self {
         if scheme_of(text).is_some() {
             Self::Url(text.to_owned())

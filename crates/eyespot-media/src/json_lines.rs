@@ -9,7 +9,7 @@ use eyespot_core::{
 };
 use serde::ser::{Serialize, Serializer};
 
-use crate::MediaError;
+use crate::{MediaError, Zones};
 
 /// Writes one line of JSON per frame.
 ///
@@ -24,11 +24,20 @@ use crate::MediaError;
 /// as in COCO: `{"size":[height,width],"counts":[...]}`, column by column, zeros first) and `keypoints`
 /// (`[[x,y,score],...]`), and a line has `losses` (how many detections, masks and keypoint sets found no room, and
 /// how many detections were invalid).
+///
+/// [With zones](Self::with_zones) a line also has what tracks did there, with this frame and in this input so far:
+///
+/// ```json
+/// {"zones":[{"name":"yard","inside":[{"track_id":3,"seconds":1.2}],"entered":[3],"left":[{"track_id":2,"seconds":4.0}],
+/// "entered_total":7,"left_total":6}],"lines":[{"name":"gate","to_right":[3],"to_left":[],"to_right_total":4,
+/// "to_left_total":3}]}
+/// ```
 #[derive(Debug)]
 pub struct JsonLines<W: Write> {
     writer: W,
     path: PathBuf,
     labels: Vec<String>,
+    zones: Zones,
 }
 
 impl JsonLines<BufWriter<File>> {
@@ -49,7 +58,18 @@ impl<W: Write> JsonLines<W> {
     /// Writes to anything. `labels` are the class names; the index is the class.
     pub fn new(writer: W, labels: &[impl AsRef<str>]) -> Self {
         let labels = labels.iter().map(|label| label.as_ref().to_owned()).collect();
-        Self { writer, path: PathBuf::from("output"), labels }
+        Self { writer, path: PathBuf::from("output"), labels, zones: Zones::default() }
+    }
+
+    /// Tells what tracks do in zones and at lines too.
+    #[must_use]
+    pub fn with_zones(mut self, zones: Zones) -> Self {
+        self.zones = zones;
+        self
+    }
+
+    pub(crate) fn set_zones(&mut self, zones: Zones) {
+        self.zones = zones;
     }
 
     /// Flushes and gives the writer back.
@@ -77,6 +97,9 @@ impl<W: Write> Sink for JsonLines<W> {
     fn write(&mut self, record: &Record<'_>) -> Result<(), MediaError> {
         let info = &record.info;
         let losses = record.predictions.losses();
+        if !self.zones.is_empty() {
+            self.zones.update(info, record.predictions);
+        }
         let line = Line {
             frame: info.index,
             time: info.timestamp_us as f64 / 1e6,
@@ -89,6 +112,7 @@ impl<W: Write> Sink for JsonLines<W> {
                 size: [info.height, info.width],
             },
             losses: (!losses.is_none()).then_some(LossCounts::from(losses)),
+            zones: (!self.zones.is_empty()).then_some(&self.zones),
         };
         // The whole line at once, so that a full disk leaves no half line where it can be helped.
         let mut bytes = serde_json::to_vec(&line).map_err(|error| self.failed(error.into()))?;
@@ -117,6 +141,8 @@ struct Line<'a> {
     objects: Objects<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     losses: Option<LossCounts>,
+    #[serde(flatten)]
+    zones: Option<&'a Zones>,
 }
 
 #[derive(serde::Serialize)]

@@ -34,6 +34,7 @@ mod video_options;
 mod video_source;
 mod video_writer;
 mod webhook;
+mod zones;
 
 pub use annotate::{Annotator, ImageSink, VideoSink};
 pub use canvas::{Canvas, Rgb};
@@ -49,7 +50,7 @@ pub use json_lines::JsonLines;
 pub use memory_image::MemoryImage;
 #[cfg(feature = "mqtt")]
 pub use mqtt::{MqttOptions, MqttSink};
-pub use open::{open, open_all, read_frame};
+pub use open::{open, open_all, open_each, read_frame};
 pub use save::{encode_jpeg, encode_png, save_image};
 pub use source::{MediaSource, SourceOptions, StreamStats};
 pub use tables::{CsvSink, MotSink};
@@ -59,3 +60,4 @@ pub use video_options::{VideoOptionError, VideoOptions};
 pub use video_source::VideoSource;
 pub use video_writer::VideoWriter;
 pub use webhook::{WebhookOptions, WebhookSink};
+pub use zones::{CountedLine, PlaceError, Zone, Zones};

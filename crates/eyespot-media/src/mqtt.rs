@@ -1,5 +1,6 @@
 //! Results to an MQTT broker.
 
+use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use eyespot_core::{ErrorType, Record, Sink};
 use rumqttc::{Client, Connection, Event, Packet, QoS};
 
-use crate::{JsonLines, MediaError};
+use crate::{JsonLines, MediaError, Zones};
 
 /// How results are published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +46,45 @@ impl MqttOptions {
     }
 }
 
+impl FromStr for MqttOptions {
+    type Err = MediaError;
+
+    /// Reads `mqtt://[USER:PASSWORD@]HOST[:PORT][/TOPIC]`.
+    fn from_str(address: &str) -> Result<Self, MediaError> {
+        let wrong = || MediaError::Http {
+            address: address.to_owned(),
+            reason: "write mqtt://[USER:PASSWORD@]HOST[:PORT]/TOPIC; there is no TLS".to_owned(),
+        };
+        let rest = address.strip_prefix("mqtt://").ok_or_else(wrong)?;
+        let (server, topic) = rest.split_once('/').unwrap_or((rest, ""));
+        let (login, server) = match server.rsplit_once('@') {
+            Some((login, server)) => (Some(login.split_once(':').ok_or_else(wrong)?), server),
+            None => (None, server),
+        };
+        // The colons of an IPv6 address are within brackets.
+        let (host, port) = match server.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
+            Some((host, port)) => (host, Some(port.parse().map_err(|_| wrong())?)),
+            None => (server, None),
+        };
+        // A broker closes the connection where a client publishes to a pattern.
+        if host.is_empty() || topic.contains(['#', '+']) {
+            return Err(wrong());
+        }
+        let mut options = Self::new(host.trim_matches(['[', ']']));
+        options.port = port.unwrap_or(options.port);
+        options.login = login.map(|(user, password)| (user.to_owned(), password.to_owned()));
+        if !topic.is_empty() {
+            topic.clone_into(&mut options.topic);
+        }
+        Ok(options)
+    }
+}
+
 /// Publishes a message per frame, in the words of [`JsonLines`], at least once (quality of service 1).
 ///
-/// Writing never waits for the network. A lost connection is made anew, and what the broker has not acknowledged is
-/// sent again. What finds no room in the queue is lost and counted. Flushing waits for the acknowledgements.
+/// Writing never waits for the network. A lost connection is made anew. What finds no room in the queue is lost and
+/// counted. Flushing waits for the acknowledgements, and tells of messages that have none, such as those that were under
+/// way when a broker stopped.
 pub struct MqttSink {
     lines: JsonLines<Vec<u8>>,
     client: Client,
@@ -98,6 +134,13 @@ impl MqttSink {
         let thread = thread.map_err(|error| failed(&options, error.to_string()))?;
         let lines = JsonLines::new(Vec::new(), labels);
         Ok(Self { lines, client, options, sent: 0, lost: 0, shared, thread: Some(thread) })
+    }
+
+    /// Tells what tracks do in zones and at lines too.
+    #[must_use]
+    pub fn with_zones(mut self, zones: Zones) -> Self {
+        self.lines.set_zones(zones);
+        self
     }
 
     /// Results that were lost so far because the queue was full.

@@ -1,5 +1,6 @@
 //! Any input by its path, address, pattern or content.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -12,10 +13,7 @@ use crate::image_source::Item;
 use crate::input::scheme_of;
 use crate::natural::compare_paths;
 use crate::sniff::{Kind, kind, kind_of, refusal};
-use crate::{
-    Canvas, ImageOptions, ImageSource, Input, MediaError, MediaSource, SourceOptions, VideoOptions,
-    VideoSource,
-};
+use crate::{Canvas, ImageSource, Input, MediaError, MediaSource, SourceOptions, VideoOptions, VideoSource};
 
 type Opened = Result<Box<dyn MediaSource>, MediaError>;
 
@@ -34,16 +32,22 @@ pub fn open(input: impl Into<Input>, options: &SourceOptions) -> Opened {
     }
 }
 
-/// Opens all inputs. One that can't be opened is an error in its place.
+/// Opens all inputs at once. One that can't be opened is an error in its place.
+#[must_use]
+pub fn open_all(input: impl Into<Input>, options: &SourceOptions) -> Vec<Opened> {
+    open_each(input, options).collect()
+}
+
+/// Opens inputs one after the other, each when its turn comes. One that can't be opened is an error in its place.
 ///
 /// Images that follow one another in a list are one source, so that objects can be tracked from one to the next; there
 /// a broken one gives its error when its turn comes. A directory, a video and a stream are sources of their own.
-#[must_use]
-pub fn open_all(input: impl Into<Input>, options: &SourceOptions) -> Vec<Opened> {
-    let mut plan = Plan { options, sources: Vec::new(), run: Vec::new(), unnamed: 0 };
-    plan.add(input.into());
-    plan.end_run();
-    plan.sources
+pub fn open_each(
+    input: impl Into<Input>,
+    options: &SourceOptions,
+) -> Box<dyn Iterator<Item = Opened> + Send> {
+    let waiting = VecDeque::from([input.into()]);
+    Box::new(Plan { options: *options, waiting, run: Vec::new(), ready: VecDeque::new(), unnamed: 0 })
 }
 
 /// Reads one image again: the image of that path or address, or frame `index` of that video.
@@ -65,38 +69,53 @@ pub fn read_frame(path: impl AsRef<Path>, index: u64) -> Result<Canvas, MediaErr
         .ok_or_else(|| MediaError::NoImages { path: path.to_path_buf() })
 }
 
-/// The sources so far, and the images that become the next one.
-struct Plan<'a> {
-    options: &'a SourceOptions,
-    sources: Vec<Opened>,
-    /// Images, and what is known to be wrong with them.
+/// The inputs that wait for their turn.
+struct Plan {
+    options: SourceOptions,
+    waiting: VecDeque<Input>,
+    /// Images that become the next source, and what is known to be wrong with them.
     run: Vec<(Item, Option<MediaError>)>,
+    ready: VecDeque<Pending>,
     /// Images in memory without a name.
     unnamed: usize,
 }
 
+/// A source that is opened when it is called.
+type Pending = Box<dyn FnOnce() -> Opened + Send>;
+
 /// What a path or address is.
 enum Found {
     Image(Item, Option<MediaError>),
-    Source(Opened),
+    Source(Pending),
+    /// Several inputs, which take its place.
+    Inputs(Vec<Input>),
 }
 
-impl Plan<'_> {
+impl Iterator for Plan {
+    type Item = Opened;
+
+    fn next(&mut self) -> Option<Opened> {
+        loop {
+            if let Some(pending) = self.ready.pop_front() {
+                return Some(pending());
+            }
+            match self.waiting.pop_front() {
+                Some(input) => self.add(input),
+                None if self.run.is_empty() => return None,
+                None => self.end_run(),
+            }
+        }
+    }
+}
+
+impl Plan {
     fn add(&mut self, input: Input) {
         let found = match input {
-            Input::List(list) => {
-                for input in list {
-                    self.add(input);
-                }
-                return;
-            }
-            Input::Glob(pattern) => {
-                match matches(&pattern) {
-                    Ok(paths) => paths.into_iter().for_each(|path| self.add(Input::Path(path))),
-                    Err(error) => self.push(Found::Source(Err(error))),
-                }
-                return;
-            }
+            Input::List(list) => Found::Inputs(list),
+            Input::Glob(pattern) => match matches(&pattern) {
+                Ok(paths) => Found::Inputs(paths.into_iter().map(Input::Path).collect()),
+                Err(error) => failed(error),
+            },
             Input::Image(image) => {
                 let image = match image.name() {
                     Some(_) => image,
@@ -110,15 +129,14 @@ impl Plan<'_> {
             Input::Path(path) => self.path(path),
             Input::Url(url) => self.url(url),
         };
-        self.push(found);
-    }
-
-    fn push(&mut self, found: Found) {
         match found {
             Found::Image(item, error) => self.run.push((item, error)),
-            Found::Source(source) => {
+            Found::Source(pending) => {
                 self.end_run();
-                self.sources.push(source);
+                self.ready.push_back(pending);
+            }
+            Found::Inputs(inputs) => {
+                inputs.into_iter().rev().for_each(|input| self.waiting.push_front(input));
             }
         }
     }
@@ -127,31 +145,39 @@ impl Plan<'_> {
     fn end_run(&mut self) {
         let run = std::mem::take(&mut self.run);
         if run.iter().all(|(_, error)| error.is_some()) {
-            self.sources.extend(run.into_iter().filter_map(|(_, error)| error.map(Err)));
+            let errors = run.into_iter().filter_map(|(_, error)| error);
+            self.ready.extend(errors.map(|error| Box::new(|| Err(error)) as Pending));
             return;
         }
         let items = run.into_iter().map(|(item, _)| item).collect();
-        let source = ImageSource::from_items(items, None, self.options.images, self.options.url);
-        self.sources.push(Ok(Box::new(source)));
+        let SourceOptions { images, url, .. } = self.options;
+        self.ready
+            .push_back(Box::new(move || Ok(Box::new(ImageSource::from_items(items, None, images, url)))));
     }
 
     fn path(&self, path: PathBuf) -> Found {
         let kind = match fs::metadata(&path) {
-            Err(_) if path.as_os_str() == "-" => return Found::Source(Err(MediaError::StandardInput)),
+            Err(_) if path.as_os_str() == "-" => return failed(MediaError::StandardInput),
             Err(error) => Err(MediaError::read(&path, error)),
-            Ok(metadata) if metadata.is_dir() => return Found::Source(directory(&path, self.options.images)),
-            Ok(_) if is_camera(&path) => return Found::Source(self.stream(&path.to_string_lossy())),
+            Ok(metadata) if metadata.is_dir() => {
+                let images = self.options.images;
+                return source(move || Ok(Box::new(ImageSource::open(&path, images)?)));
+            }
+            Ok(_) if is_camera(&path) => return self.stream(path.to_string_lossy().into_owned()),
             Ok(_) => File::open(&path)
                 .and_then(|file| kind(&path, file))
                 .map_err(|error| MediaError::read(&path, error)),
         };
         match kind {
             Ok(Kind::Image) => Found::Image(Item::File(path), None),
-            Ok(Kind::Mp4) => Found::Source(match VideoSource::open(&path, self.options.video) {
-                Err(MediaError::Codec { codec, .. }) => self.ffmpeg(&path.to_string_lossy(), &codec),
-                opened => opened.map(boxed),
-            }),
-            Ok(Kind::Container(container)) => Found::Source(self.ffmpeg(&path.to_string_lossy(), container)),
+            Ok(Kind::Mp4) => {
+                let video = self.options.video;
+                source(move || match VideoSource::open(&path, video) {
+                    Err(MediaError::Codec { codec, .. }) => ffmpeg(&path.to_string_lossy(), &codec, video),
+                    opened => Ok(Box::new(opened?)),
+                })
+            }
+            Ok(Kind::Container(container)) => self.ffmpeg(path.to_string_lossy().into_owned(), container),
             Ok(other) => {
                 let error = refusal(&path, other);
                 Found::Image(Item::File(path), Some(error))
@@ -165,11 +191,11 @@ impl Plan<'_> {
             "http" | "https" => {}
             "file" => return self.path(PathBuf::from(path_of(&url))),
             "rtsp" | "rtsps" | "rtmp" | "rtmps" | "rtmpt" | "srt" | "udp" | "tcp" | "rtp" => {
-                return Found::Source(self.stream(&url));
+                return self.stream(url);
             }
             scheme => {
                 let scheme = scheme.to_owned();
-                return Found::Source(Err(MediaError::Scheme { address: url, scheme }));
+                return failed(MediaError::Scheme { address: url, scheme });
             }
         }
         // Most images are told by their address and fetched when their turn comes.
@@ -185,24 +211,25 @@ impl Plan<'_> {
         let endless = download.length.is_none();
         if playlist {
             let whole = download.into_text().is_ok_and(|text| is_playlist_of_a_file(&client, &url, &text));
-            return Found::Source(if whole { self.ffmpeg(&url, "HLS") } else { self.stream(&url) });
+            return if whole { self.ffmpeg(url, "HLS") } else { self.stream(url) };
         }
         if download.content_type.starts_with("multipart/") {
-            return Found::Source(self.stream(&url));
+            return self.stream(url);
         }
         match kind_of(Path::new(path_of(&url)), &download.head) {
             Kind::Image => Found::Image(Item::Url(url), None),
             Kind::Mp4 => {
-                let file = download.into_file();
-                let opened =
-                    file.and_then(|file| VideoSource::from_file(file, Path::new(&url), self.options.video));
-                Found::Source(match opened {
-                    Err(MediaError::Codec { codec, .. }) => self.ffmpeg(&url, &codec),
-                    opened => opened.map(boxed),
+                let video = self.options.video;
+                source(move || {
+                    let file = download.into_file()?;
+                    match VideoSource::from_file(file, Path::new(&url), video) {
+                        Err(MediaError::Codec { codec, .. }) => ffmpeg(&url, &codec, video),
+                        opened => Ok(Box::new(opened?)),
+                    }
                 })
             }
-            Kind::Container(_) if endless => Found::Source(self.stream(&url)),
-            Kind::Container(container) => Found::Source(self.ffmpeg(&url, container)),
+            Kind::Container(_) if endless => self.stream(url),
+            Kind::Container(container) => self.ffmpeg(url, container),
             Kind::Unknown if download.content_type.starts_with("text/html") => {
                 let reason = "it is a web page, not an image or video".into();
                 let error = MediaError::Http { address: url.clone(), reason };
@@ -215,21 +242,48 @@ impl Plan<'_> {
         }
     }
 
-    fn ffmpeg(&self, input: &str, what: &str) -> Opened {
-        Ok(Box::new(FfmpegSource::open(input, what, self.options.video)?))
+    fn ffmpeg(&self, input: String, what: &'static str) -> Found {
+        let video = self.options.video;
+        source(move || ffmpeg(&input, what, video))
     }
 
-    fn stream(&self, address: &str) -> Opened {
-        Ok(Box::new(StreamSource::open(address, self.options.stream, self.options.video)?))
+    fn stream(&self, address: String) -> Found {
+        let SourceOptions { stream, video, .. } = self.options;
+        source(move || Ok(Box::new(StreamSource::open(&address, stream, video)?)))
     }
 }
 
-fn boxed(source: VideoSource) -> Box<dyn MediaSource> {
-    Box::new(source)
+fn source(open: impl FnOnce() -> Opened + Send + 'static) -> Found {
+    Found::Source(Box::new(open))
 }
 
-fn directory(path: &Path, options: ImageOptions) -> Opened {
-    Ok(Box::new(ImageSource::open(path, options)?))
+fn failed(error: MediaError) -> Found {
+    source(|| Err(error))
+}
+
+fn ffmpeg(input: &str, what: &str, video: VideoOptions) -> Opened {
+    Ok(Box::new(FfmpegSource::open(input, what, video)?))
+}
+
+/// Is there anything to open? Looks at paths and patterns only; of a list, one that is there is enough.
+pub(crate) fn check(input: &Input) -> Result<(), MediaError> {
+    match input {
+        Input::Path(path) if path.as_os_str() == "-" && !path.exists() => Err(MediaError::StandardInput),
+        Input::Path(path) => fs::metadata(path).map(drop).map_err(|error| MediaError::read(path, error)),
+        Input::Glob(pattern) => matches(pattern).map(drop),
+        Input::Url(_) | Input::Image(_) => Ok(()),
+        Input::List(list) => {
+            let mut first = Ok(());
+            for input in list {
+                match check(input) {
+                    Ok(()) => return Ok(()),
+                    error if first.is_ok() => first = error,
+                    Err(_) => {}
+                }
+            }
+            first
+        }
+    }
 }
 
 /// The images and videos that match a pattern, in natural order.

@@ -68,6 +68,14 @@ impl Wanted {
 }
 
 impl VideoOptions {
+    /// Do the settings contradict each other? What depends on the video is seen when it is opened.
+    ///
+    /// # Errors
+    /// [`VideoOptionError`].
+    pub fn check(&self) -> Result<(), VideoOptionError> {
+        self.resolve(u64::MAX, 1.0).map(drop)
+    }
+
     /// The wanted frames of a video of `frames` frames at `fps` frames a second.
     pub(crate) fn resolve(&self, frames: u64, fps: f64) -> Result<Wanted, VideoOptionError> {
         let stride = match self.stride {

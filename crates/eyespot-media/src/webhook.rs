@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use eyespot_core::{ErrorType, Record, Sink};
 
-use crate::{JsonLines, MediaError};
+use crate::{JsonLines, MediaError, Zones};
 
 /// How results are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +92,13 @@ impl WebhookSink {
         let thread = thread
             .map_err(|error| MediaError::Http { address: url.to_owned(), reason: error.to_string() })?;
         Ok(Self { lines: JsonLines::new(Vec::new(), labels), shared, options, thread: Some(thread) })
+    }
+
+    /// Tells what tracks do in zones and at lines too.
+    #[must_use]
+    pub fn with_zones(mut self, zones: Zones) -> Self {
+        self.lines.set_zones(zones);
+        self
     }
 
     /// Lines that were lost so far, because the queue was full or the server refused them.

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use eyespot_core::{ErrorType, Record, Sink, SourceId};
 use eyespot_media::{Canvas, encode_jpeg, encode_png};
-use eyespot_runtime::SourceInfo;
+use eyespot_runtime::{SourceInfo, Sources};
 use eyespot_supervisely::{Converter, Item, Pixels, Source, UploadMode, platform_source};
 use sha2::{Digest as _, Sha256};
 
@@ -35,7 +35,7 @@ pub struct SuperviselySink {
     mode: UploadMode,
     converter: Converter,
     sampler: Sampler,
-    sources: HashMap<SourceId, SourceInfo>,
+    sources: Sources,
     /// Tells the frames of this run from those of others, where a source is live.
     run: u64,
     /// The last frame of each live source.
@@ -55,7 +55,7 @@ impl SuperviselySink {
             mode,
             converter,
             sampler: Sampler::default(),
-            sources: HashMap::new(),
+            sources: Sources::default(),
             run: new_run(),
             last: HashMap::new(),
             blank: HashMap::new(),
@@ -73,8 +73,8 @@ impl SuperviselySink {
 
     /// Where frames come from: tells videos and streams from images.
     #[must_use]
-    pub fn with_sources(mut self, sources: &[SourceInfo]) -> Self {
-        self.sources = sources.iter().map(|source| (source.id, source.clone())).collect();
+    pub fn with_sources(mut self, sources: Sources) -> Self {
+        self.sources = sources;
         self
     }
 
@@ -107,7 +107,8 @@ impl SuperviselySink {
 
     /// Name and pixels of what is not on the platform, and whether it comes only once.
     fn local(&mut self, record: &Record<'_>, name: &str) -> Result<(Source, Pixels, bool), OutboxError> {
-        let source = self.sources.get(&record.info.source);
+        let source = self.sources.get(record.info.source);
+        let source = source.as_ref();
         let base = base_of(name);
         let video = source.is_some_and(SourceInfo::is_video);
         let live =

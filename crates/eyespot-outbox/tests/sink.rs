@@ -69,7 +69,7 @@ fn each_kind_of_source_has_its_name_and_its_pixels() {
     eyespot_media::save_image(&picture, &photo, None).unwrap();
 
     let sources = [video(1, "clips/street.mp4", Some(9)), video(2, "rtsp://host/door?x=1", None)];
-    let mut sink = setup.sink(UploadMode::Create).with_sources(&sources);
+    let mut sink = setup.sink(UploadMode::Create).with_sources(sources.iter().cloned().collect());
     write(&mut sink, photo.to_str(), 0, 0, Some(&picture)).unwrap();
     write(&mut sink, Some("clips/street.mp4"), 1, 7, Some(&picture)).unwrap();
     write(&mut sink, Some("rtsp://host/door?x=1"), 2, 7, Some(&picture)).unwrap();
@@ -109,7 +109,7 @@ fn the_same_result_is_stored_once_unless_it_is_of_another_moment() {
     for (mode, stored) in [(UploadMode::Create, 4), (UploadMode::Replace, 6)] {
         setup.outbox.discard(true).unwrap();
         for _run in 0..2 {
-            let mut sink = setup.sink(mode).with_sources(&sources);
+            let mut sink = setup.sink(mode).with_sources(sources.iter().cloned().collect());
             write(&mut sink, Some("street.mp4"), 1, 7, Some(&picture)).unwrap();
             write(&mut sink, Some(&image_name(5)), 0, 0, Some(&picture)).unwrap();
             write(&mut sink, Some("/dev/video0"), 2, 3, Some(&picture)).unwrap();

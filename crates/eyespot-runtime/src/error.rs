@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use eyespot_core::{AnyError, Error, ErrorKind, OptionError, PipelineError};
 use eyespot_image::ResizeError;
-use eyespot_media::MediaError;
+use eyespot_media::{MediaError, VideoOptionError};
 use eyespot_models::{ManifestError, StoreError, UnknownModel};
 use eyespot_window::WindowError;
 
@@ -49,6 +49,9 @@ pub enum RuntimeError {
     /// A setting of the sliding window is outside its range.
     #[error("sliding window: {0}")]
     Window(#[from] WindowError),
+    /// Settings of which frames to take contradict each other.
+    #[error("video: {0}")]
+    Video(#[from] VideoOptionError),
     /// The model's manifest is broken.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -69,9 +72,6 @@ pub enum RuntimeError {
     /// A frame can't be resized as asked.
     #[error("`img_size`: {0}")]
     Resize(#[from] ResizeError),
-    /// More inputs than can be told apart.
-    #[error("more than 65536 inputs: give a directory, a list file or fewer of them")]
-    TooManyInputs,
     /// The system gives no thread.
     #[error("no thread for the session: {0}")]
     Thread(std::io::Error),
@@ -104,8 +104,8 @@ impl Error for RuntimeError {
             | Self::Tracking { .. }
             | Self::Window(_)
             | Self::Manifest(_)
-            | Self::Resize(_)
-            | Self::TooManyInputs => ErrorKind::InvalidInput,
+            | Self::Video(_)
+            | Self::Resize(_) => ErrorKind::InvalidInput,
             Self::NoInputSize { .. } => ErrorKind::Unsupported,
             Self::Thread(_) => ErrorKind::Other,
             Self::Store(error) => error.kind(),

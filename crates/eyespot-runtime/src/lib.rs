@@ -21,11 +21,13 @@ mod turns;
 
 pub use camera::CameraMotionMethod;
 pub use classes::{Classes, classes};
+pub use eyespot_models::NoProgress;
+
 pub use error::{RuntimeError, SessionError, StageError};
 pub use model::{Loader, Model};
 pub use prediction::Prediction;
 pub use registry::{BoxedEmbedder, BoxedPredictor, Family, LoadOptions, Loaded, Registry, Weights};
-pub use session::{Progress, Session, SourceInfo, Status, TimedOut};
+pub use session::{Progress, Session, SourceInfo, Sources, Status, TimedOut};
 pub use settings::{Settings, WindowSettings};
 pub use timed::StageTimes;
 pub use tracker_config::TrackerConfig;

@@ -249,11 +249,11 @@ impl Model {
         crate::session::check(self, settings)
     }
 
-    /// Predicts images, directories and videos, one or several. The session works in the background and yields a result
-    /// per frame: `collect` it for all at once.
+    /// Predicts images, directories, videos and streams, one or several. Returns at once: the session opens inputs and
+    /// predicts in the background, and yields a result per frame: `collect` it for all at once.
     ///
     /// # Errors
-    /// [`RuntimeError`] where the input can't be opened or a setting is wrong.
+    /// [`RuntimeError`] where a setting is wrong. An input that can't be opened gives its error in its place.
     #[doc(alias = "predict_detached")]
     pub fn predict(&self, input: impl Into<Input>, settings: &Settings) -> Result<Session, RuntimeError> {
         Session::open(self, input, settings)

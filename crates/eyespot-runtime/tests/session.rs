@@ -2,18 +2,22 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::net::TcpListener;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eyespot_core::{
     AnyError, BBox, BatchOutput, Boxed, ClassId, Detection, Embedder, Error, ErrorKind, ErrorType, Frame,
     FrameSource, ImageView, InputSize, ModelSpec, NullSink, PipelineError, PixelFormat, PredictOptions,
     PredictionsMut, Predictor, Record, Sink, SourceId,
 };
-use eyespot_media::{MediaError, MediaSource};
-use eyespot_runtime::{Model, RuntimeError, Session, Settings, Status, TimedOut, Tracking, WindowSettings};
+use eyespot_media::{Input, MediaError, MediaSource, MemoryImage, VideoOptions};
+use eyespot_runtime::{
+    Model, Prediction, RuntimeError, Session, SessionError, Settings, Status, TimedOut, Tracking,
+    WindowSettings,
+};
 use eyespot_window::Tiles;
 
 #[derive(Debug)]
@@ -162,7 +166,7 @@ fn settings(batch: usize) -> Settings {
 }
 
 /// The results as right edges, errors as the words that they begin with.
-fn all(session: Session) -> Vec<Result<u8, String>> {
+fn all(session: impl Iterator<Item = Result<Prediction, SessionError>>) -> Vec<Result<u8, String>> {
     session
         .map(|result| match result {
             Ok(prediction) => Ok(prediction.boxes().next().unwrap().x2 as u8 - 1),
@@ -179,9 +183,13 @@ fn results_and_errors_come_in_the_order_of_the_items() {
         let model = Model::from_predictor(predictor);
         let missing = MediaError::NoImages { path: "nowhere".into() };
         let sources = vec![Ok(Numbers::boxed("a", 10, &[2])), Err(missing), Ok(Numbers::boxed("b", 3, &[]))];
-        let session = Session::new(&model, sources, &settings(batch)).unwrap();
-        assert_eq!(session.progress().total, Some(13));
-        let results = all(session);
+        let mut session = Session::new(&model, sources, &settings(batch)).unwrap();
+        let results = all(session.by_ref());
+        let progress = session.progress();
+        // The source that could not be opened counts as an item that was dealt with.
+        assert_eq!((progress.read, progress.done, progress.total), (14, 14, Some(13)));
+        let names: Vec<_> = session.sources().all().into_iter().map(|source| source.name).collect();
+        assert_eq!(names, ["a", "b"]);
         assert_eq!(results.len(), 14, "{results:?}");
         let text = |index: usize| results[index].clone().unwrap_err();
         assert!(text(2).contains("a"), "{results:?}");
@@ -331,6 +339,9 @@ fn what_cannot_work_is_said_at_once() {
     assert!(matches!(open(&sized), RuntimeError::NoInputSize { .. }));
     let classes = Settings { classes: Some(vec!["thong".into()]), ..Settings::default() };
     assert!(open(&classes).to_string().contains("thing"));
+    let video = VideoOptions { start_frame: 9, end_frame: Some(3), ..VideoOptions::default() };
+    let error = open(&Settings { video, ..Settings::default() }).to_string();
+    assert!(error.contains("start_frame 9") && error.contains("end_frame 3"), "{error}");
     let none: Vec<Result<Box<dyn MediaSource>, MediaError>> =
         vec![Err(MediaError::NoImages { path: "nowhere".into() })];
     assert!(matches!(Session::new(&model, none, &Settings::default()), Err(RuntimeError::Media(_))));
@@ -374,4 +385,111 @@ fn a_failed_embedding_costs_no_result() {
     assert!(errors.iter().flat_map(|error| error.as_ref().err()).all(|error| !error.is_fatal()));
     let tracked = results.iter().flatten().filter(|result| result.track_ids().any(|id| id.is_some())).count();
     assert!(tracked >= 10, "{tracked}");
+}
+
+/// An image of one colour in memory.
+fn image(level: u8) -> MemoryImage {
+    let mut bytes = b"P5\n32 16\n255\n".to_vec();
+    bytes.resize(bytes.len() + 32 * 16, level);
+    MemoryImage::encoded(bytes).named(format!("image {level}"))
+}
+
+/// A server that takes connections and says nothing.
+fn silent_server() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/live", listener.local_addr().unwrap());
+    (listener, address)
+}
+
+#[test]
+fn inputs_are_opened_one_after_the_other_in_the_background() {
+    let (predictor, _) = Level::new();
+    let model = Model::from_predictor(predictor);
+    let folder = tempfile::tempdir().unwrap();
+    let inputs = || {
+        let broken = MemoryImage::encoded(b"P5\n32 16\n255\n".to_vec()).named("short");
+        let empty = Input::Path(folder.path().to_path_buf());
+        Input::from([
+            image(1).into(),
+            broken.into(),
+            image(2).into(),
+            empty,
+            image(3).into(),
+            Input::from("gone.png"),
+        ])
+    };
+    let results = all(model.predict(inputs(), &Settings::default()).unwrap());
+    let good: Vec<u8> = results.iter().flatten().copied().collect();
+    assert_eq!((results.len(), good), (6, vec![1, 2, 3]));
+    let error = |index: usize| results[index].clone().unwrap_err();
+    assert!(error(1).contains("short") && error(5).contains("gone.png"), "{results:?}");
+    assert!(error(3).contains(folder.path().to_str().unwrap()), "{results:?}");
+
+    // A server that does not answer holds up neither the caller nor what comes before it, nor the end.
+    let (_listener, address) = silent_server();
+    let start = Instant::now();
+    let mut session = model
+        .predict(Input::from([image(7).into(), folder.path().into(), Input::from(address)]), &settings(1))
+        .unwrap();
+    assert!(session.next_timeout(Duration::from_secs(20)).unwrap().unwrap().is_ok());
+    assert!(session.next_timeout(Duration::from_secs(20)).unwrap().unwrap().is_err());
+    assert!(matches!(session.next_timeout(Duration::from_millis(300)), Err(TimedOut)));
+    session.stop();
+    assert_eq!((session.status(), session.next().is_none()), (Status::Stopped, true));
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+}
+
+/// Reading, predicting and the caller's work go on side by side: all of it takes about as long as the slowest of them.
+#[test]
+fn the_slowest_stage_sets_the_pace() {
+    /// Takes its time to read.
+    struct Slow(Box<dyn MediaSource>);
+    impl ErrorType for Slow {
+        type Error = MediaError;
+    }
+    impl FrameSource for Slow {
+        fn next_frame(&mut self) -> Result<Option<Frame<'_>>, MediaError> {
+            std::thread::sleep(Duration::from_millis(12));
+            self.0.next_frame()
+        }
+    }
+    impl MediaSource for Slow {
+        fn name(&self) -> &str {
+            self.0.name()
+        }
+        fn frame_count(&self) -> Option<u64> {
+            self.0.frame_count()
+        }
+        fn fps(&self) -> Option<f64> {
+            self.0.fps()
+        }
+        fn set_id(&mut self, id: SourceId) {
+            self.0.set_id(id);
+        }
+    }
+    /// Takes its time to write.
+    struct Pause;
+    impl ErrorType for Pause {
+        type Error = Refused;
+    }
+    impl Sink for Pause {
+        fn write(&mut self, _: &Record<'_>) -> Result<(), Refused> {
+            std::thread::sleep(Duration::from_millis(12));
+            Ok(())
+        }
+    }
+    let (mut predictor, _) = Level::new();
+    predictor.pause = Duration::from_millis(20);
+    let model = Model::from_predictor(predictor);
+    let source: Box<dyn MediaSource> = Box::new(Slow(Numbers::boxed("a", 100, &[])));
+    let start = Instant::now();
+    let mut session = Session::new(&model, vec![Ok(source)], &settings(1)).unwrap();
+    while session.step(&mut Boxed(Pause)).unwrap().is_some() {}
+    let (all, times) = (start.elapsed(), session.times());
+    let slowest = times.source.max(times.predict).max(times.sink);
+    let share = slowest.as_secs_f64() / all.as_secs_f64();
+    eprintln!("slowest stage alone: {share:.2} of the time of all");
+    assert!(share >= 0.9, "{share}");
+    // Side by side indeed.
+    assert!(times.source + times.predict + times.sink > all.mul_f64(1.5), "{times:?} {all:?}");
 }

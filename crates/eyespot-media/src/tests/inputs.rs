@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use eyespot_core::{Error, ErrorKind, FrameSource};
 use image::{Rgb, RgbImage};
 
+use super::rtsp;
 use super::{data, has_ffmpeg, make_video};
 use crate::{
     FfmpegSource, Input, MediaError, MediaSource, MemoryImage, SourceOptions, StreamOptions, StreamSource,
@@ -348,8 +349,8 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn survives_a_restart(address: &str, served: &str, listen: &[&str]) {
-    let server = Server::start(served, listen);
+fn survives_a_restart<S>(address: &str, serve: impl Fn() -> S) {
+    let server = serve();
     let options = StreamOptions {
         timeout: Duration::from_secs(20),
         backoff: Duration::from_millis(200),
@@ -386,7 +387,7 @@ fn survives_a_restart(address: &str, served: &str, listen: &[&str]) {
     };
     assert!(matches!(lost, MediaError::StreamLost { .. }), "{lost}");
     assert!(lost.to_string().contains(address));
-    let _server = Server::start(served, listen);
+    let _server = serve();
     for _ in 0..5 {
         next(&mut source).unwrap();
     }
@@ -406,7 +407,7 @@ fn survives_a_restart(address: &str, served: &str, listen: &[&str]) {
 fn a_tcp_stream_comes_back_by_itself() {
     if has_ffmpeg() {
         let address = format!("tcp://127.0.0.1:{}", free_port());
-        survives_a_restart(&address, &format!("{address}?listen=1"), &[]);
+        survives_a_restart(&address, || Server::start(&format!("{address}?listen=1"), &[]));
     }
 }
 
@@ -415,7 +416,15 @@ fn an_http_stream_comes_back_by_itself() {
     if has_ffmpeg() {
         // Asked for directly: whoever looks at it first would use up the one connection that this server takes.
         let address = format!("http://127.0.0.1:{}/live.ts", free_port());
-        survives_a_restart(&address, &address, &["-listen", "1"]);
+        survives_a_restart(&address, || Server::start(&address, &["-listen", "1"]));
+    }
+}
+
+#[test]
+fn an_rtsp_stream_comes_back_by_itself() {
+    if has_ffmpeg() {
+        let (port, video) = (free_port(), rtsp::video());
+        survives_a_restart(&format!("rtsp://127.0.0.1:{port}/live"), || rtsp::Server::start(port, &video));
     }
 }
 

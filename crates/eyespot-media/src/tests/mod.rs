@@ -3,9 +3,13 @@
 mod drawing;
 mod images;
 mod inputs;
+#[cfg(feature = "mqtt")]
+mod mqtt;
 mod output;
+mod rtsp;
 mod sinks;
 mod video;
+mod zones;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! Tables, COCO, web server, broker, terminal.
+//! Tables, COCO, web server, terminal.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -14,7 +14,7 @@ use eyespot_core::{
 use super::detection;
 use crate::{Annotator, CocoSink, CsvSink, DrawOptions, MotSink, TerminalView, WebhookOptions, WebhookSink};
 
-fn results() -> PredictionsBuf {
+pub(super) fn results() -> PredictionsBuf {
     let mut results = PredictionsBuf::new(4, 64, 4);
     let mut view = results.view_mut();
     let first = view.push(detection(BBox::new(1.0, 2.0, 5.0, 8.0), 0.5, 0, 3, None)).unwrap();
@@ -24,7 +24,7 @@ fn results() -> PredictionsBuf {
     results
 }
 
-fn write(sink: &mut impl Sink, name: &str, index: u64, source: u16, results: &PredictionsBuf) {
+pub(super) fn write(sink: &mut impl Sink, name: &str, index: u64, source: u16, results: &PredictionsBuf) {
     let info =
         FrameInfo { index, timestamp_us: index * 500_000, source: SourceId(source), width: 8, height: 10 };
     sink.write(&Record { info, name: Some(name), image: None, predictions: results.view() }).unwrap();
@@ -153,77 +153,4 @@ fn a_terminal_gets_whole_frames() {
     // 8 by 10 pixels in 20 columns and 5 rows: 8 columns.
     assert_eq!(text.matches('\u{2580}').count(), 2 * 8 * 5);
     assert!(text.contains("frame 1, 2 objects"));
-}
-
-#[cfg(feature = "mqtt")]
-#[test]
-fn a_real_broker_gets_every_message() {
-    use crate::{MqttOptions, MqttSink};
-    use std::io::BufRead;
-    use std::process::{Child, Command, Stdio};
-
-    struct Ended(Child);
-    impl Drop for Ended {
-        fn drop(&mut self) {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
-    }
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let broker = ["mosquitto", "/usr/sbin/mosquitto"].iter().find_map(|name| {
-        let mut command = Command::new(name);
-        command.args(["-p", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().ok().map(Ended)
-    });
-    let Some(broker) = broker else {
-        eprintln!("IGNORED: no mosquitto");
-        return;
-    };
-    let options = MqttOptions { port, topic: "cam/1".into(), ..MqttOptions::new("127.0.0.1") };
-    let mut sink = MqttSink::new(options, &["person"]).unwrap();
-    let mut settings = rumqttc::MqttOptions::new("reader", "127.0.0.1", port);
-    settings.set_keep_alive(Duration::from_secs(15));
-    let (client, mut connection) = rumqttc::Client::new(settings, 10);
-    client.subscribe("cam/#", rumqttc::QoS::AtLeastOnce).unwrap();
-    let (sender, received) = channel();
-    thread::spawn(move || {
-        for event in connection.iter() {
-            match event {
-                Ok(rumqttc::Event::Incoming(rumqttc::Packet::SubAck(_))) => sender.send(None).unwrap(),
-                Ok(rumqttc::Event::Incoming(rumqttc::Packet::Publish(message))) => {
-                    if sender.send(Some(message.payload.to_vec())).is_err() {
-                        return;
-                    }
-                }
-                // The broker may still be starting.
-                Ok(_) => {}
-                Err(_) => thread::sleep(Duration::from_millis(100)),
-            }
-        }
-    });
-    assert!(received.recv_timeout(Duration::from_secs(20)).unwrap().is_none());
-    for index in 0..20 {
-        write(&mut sink, "a.mp4", index, 0, &results());
-    }
-    sink.flush().unwrap();
-    for index in 0..20 {
-        let message = received.recv_timeout(Duration::from_secs(10)).unwrap().unwrap();
-        assert_eq!(message.lines().count(), 1);
-        let line: serde_json::Value = serde_json::from_slice(&message).unwrap();
-        assert_eq!((&line["frame"], &line["objects"][0]["class"]), (&index.into(), &"person".into()));
-    }
-    assert_eq!(sink.lost(), 0);
-    drop(broker);
-    let options = MqttOptions {
-        port: 1,
-        queue: 2,
-        timeout: Duration::from_millis(300),
-        ..MqttOptions::new("127.0.0.1")
-    };
-    let mut sink = MqttSink::new(options, &["person"]).unwrap();
-    for index in 0..10 {
-        write(&mut sink, "a.mp4", index, 0, &results());
-    }
-    assert!(sink.lost() > 0);
-    assert!(sink.flush().unwrap_err().to_string().contains("mqtt://127.0.0.1:1"));
 }

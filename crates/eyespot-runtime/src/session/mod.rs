@@ -2,9 +2,10 @@
 
 mod predict;
 mod reader;
+mod sources;
 mod worker;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,9 +14,11 @@ use std::time::{Duration, Instant};
 
 use eyespot_core::{
     AnyError, ErrorKind, FrameBuf, FrameInfo, PipelineError, PredictionsBuf, PredictionsRef,
-    PredictionsStorage as _, Record, Sink, SourceId,
+    PredictionsStorage as _, Record, Sink,
 };
 use eyespot_media::{Input, MediaError, MediaSource, MemoryImage, Stopper};
+
+pub use sources::{SourceInfo, Sources};
 
 use crate::error::StageError;
 use crate::{Model, Prediction, RuntimeError, SessionError, Settings, StageTimes};
@@ -40,16 +43,12 @@ pub struct Session {
     left: VecDeque<Message>,
     spare: Sender<FrameBuf>,
     control: Arc<Control>,
-    threads: Vec<JoinHandle<()>>,
-    sources: Vec<SourceInfo>,
+    reader: Option<JoinHandle<()>>,
+    worker: Option<JoinHandle<()>>,
     labels: Arc<[String]>,
     skeleton: Arc<[(u8, u8)]>,
     current: Option<Slot>,
     status: Status,
-    /// Images in memory, to be loaded again.
-    memory: HashMap<(SourceId, u64), MemoryImage>,
-    /// End the waiting of live sources.
-    stoppers: Vec<Stopper>,
 }
 
 /// How a session goes.
@@ -72,7 +71,8 @@ pub struct Progress {
     pub read: u64,
     /// Items that were predicted, failed ones included.
     pub done: u64,
-    /// Items in all, where every input knows its length.
+    /// Items of all inputs that were opened so far; `None` before the first, and where one does not know its length. It
+    /// grows where several inputs are opened one after the other.
     pub total: Option<u64>,
 }
 
@@ -94,27 +94,6 @@ impl eyespot_core::Error for TimedOut {
     }
 }
 
-/// An input of a session.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SourceInfo {
-    /// Its number in `FrameInfo::source`.
-    pub id: SourceId,
-    /// Path or address.
-    pub name: String,
-    /// Frames per second of a video or stream; `None` for images.
-    pub fps: Option<f64>,
-    /// How many frames it has, where known.
-    pub frame_count: Option<u64>,
-}
-
-impl SourceInfo {
-    /// Is it a video or a stream?
-    #[must_use]
-    pub const fn is_video(&self) -> bool {
-        self.fps.is_some()
-    }
-}
-
 /// What the threads and the caller share.
 #[derive(Debug, Default)]
 struct Control {
@@ -122,11 +101,25 @@ struct Control {
     read: AtomicU64,
     done: AtomicU64,
     times: Mutex<StageTimes>,
+    sources: Sources,
+    /// An input is being opened, which may take as long as a network does.
+    opening: AtomicBool,
+    /// Ends the waiting of a live source.
+    stopper: Mutex<Option<Stopper>>,
 }
 
 impl Control {
     fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        // In one order with `opening`: either the reader sees that it is to stop, or the caller that it opens an input.
+        self.stop.load(Ordering::SeqCst)
+    }
+
+    /// Tells all threads, also one that waits for a camera or a network.
+    fn halt(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+        if let Some(stopper) = &*self.stopper.lock().unwrap_or_else(PoisonError::into_inner) {
+            stopper.stop();
+        }
     }
 
     fn time(&self, add: impl FnOnce(&mut StageTimes)) {
@@ -137,6 +130,8 @@ impl Control {
 /// A frame with its results.
 struct Slot {
     frame: FrameBuf,
+    /// The frame as it was given, if it was an image in memory.
+    memory: Option<MemoryImage>,
     results: PredictionsBuf,
 }
 
@@ -149,16 +144,16 @@ enum Message {
 }
 
 impl Session {
-    /// Starts a run over one or several inputs: images, directories, videos.
+    /// Starts a run over one or several inputs: images, directories, videos, streams. They are opened in the background,
+    /// one after the other, each when its turn comes; one that can't be opened gives its error in its place.
     ///
     /// # Errors
-    /// [`RuntimeError`] where no input can be opened or a setting is wrong. Of several inputs, one that can't be opened
-    /// gives its error in its turn.
+    /// [`RuntimeError`] where a setting is wrong.
     pub fn open(model: &Model, input: impl Into<Input>, settings: &Settings) -> Result<Self, RuntimeError> {
-        Self::new(model, eyespot_media::open_all(input, &settings.source_options()), settings)
+        Self::start(model, eyespot_media::open_each(input, &settings.source_options()), settings)
     }
 
-    /// Starts a run over sources, some of which may have failed to open.
+    /// Starts a run over sources that are open; some may have failed to open.
     ///
     /// # Errors
     /// [`RuntimeError`] where all sources failed or a setting is wrong.
@@ -172,42 +167,33 @@ impl Session {
         {
             return Err(error.into());
         }
-        let mut infos = Vec::with_capacity(sources.len());
-        let (mut memory, mut stoppers) = (HashMap::new(), Vec::new());
-        for (number, source) in sources.iter_mut().enumerate() {
-            let id = SourceId(u16::try_from(number).map_err(|_| RuntimeError::TooManyInputs)?);
-            if let Ok(source) = source {
-                source.set_id(id);
-                let images = source.memory_images().into_iter();
-                memory.extend(images.map(|(index, image)| ((id, index), image)));
-                stoppers.extend(source.stopper());
-                let (name, fps) = (source.name().to_owned(), source.fps());
-                infos.push(SourceInfo { id, name, fps, frame_count: source.frame_count() });
-            }
-        }
+        Self::start(model, sources.into_iter(), settings)
+    }
+
+    fn start(
+        model: &Model,
+        sources: impl Iterator<Item = Result<Box<dyn MediaSource>, MediaError>> + Send + 'static,
+        settings: &Settings,
+    ) -> Result<Self, RuntimeError> {
         let control = Arc::new(Control::default());
-        let worker = worker::Worker::new(model, infos.clone(), settings, Arc::clone(&control))?;
+        let worker = worker::Worker::new(model, settings, Arc::clone(&control))?;
         let (to_worker, jobs) = sync_channel(settings.batch().saturating_add(AHEAD));
         let (to_caller, results) = sync_channel(AHEAD);
         let (spare, spares) = channel();
         let reading = Arc::clone(&control);
-        let threads = vec![
-            spawn("eyespot-read", move || reader::run(sources, &to_worker, &spares, &reading))?,
-            spawn("eyespot-predict", move || worker.run(&jobs, &to_caller))?,
-        ];
+        let reader = spawn("eyespot-read", move || reader::run(sources, &to_worker, &spares, &reading))?;
+        let worker = spawn("eyespot-predict", move || worker.run(&jobs, &to_caller))?;
         Ok(Self {
             results: Some(results),
             left: VecDeque::new(),
             spare,
             control,
-            threads,
-            sources: infos,
+            reader: Some(reader),
+            worker: Some(worker),
             labels: Arc::clone(&model.shared.labels),
             skeleton: Arc::clone(&model.shared.skeleton),
             current: None,
             status: Status::Running,
-            memory,
-            stoppers,
         })
     }
 
@@ -331,7 +317,7 @@ impl Session {
     /// Ends the session within a frame, or a batch of them. Results that were ready can still be taken.
     pub fn stop(&mut self) {
         let Some(results) = self.results.take() else { return };
-        self.halt();
+        self.control.halt();
         self.status = Status::Stopped;
         // Until the worker has ended; it may be waiting for room.
         self.left.extend(results.iter());
@@ -340,23 +326,23 @@ impl Session {
 
     /// Ends the session and gives up what was ready.
     fn end(&mut self, status: Status) {
-        self.halt();
+        self.control.halt();
         self.status = status;
         self.results = None;
         self.left.clear();
         self.join();
     }
 
-    /// Tells all threads, also one that waits for a camera or a network.
-    fn halt(&self) {
-        self.control.stop.store(true, Ordering::Relaxed);
-        self.stoppers.iter().for_each(Stopper::stop);
-    }
-
     fn join(&mut self) {
-        for thread in self.threads.drain(..) {
-            // A thread that panicked was told as a failed session.
-            let _ = thread.join();
+        // A thread that panicked was told as a failed session.
+        if let Some(worker) = self.worker.take() {
+            let _ = worker.join();
+        }
+        // A reader that opens an input is left to itself: it ends when that is over.
+        if let Some(reader) = self.reader.take()
+            && !self.control.opening.load(Ordering::SeqCst)
+        {
+            let _ = reader.join();
         }
     }
 
@@ -375,18 +361,17 @@ impl Session {
     /// How far it is.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        let known = self.sources.iter().map(|source| source.frame_count);
         Progress {
             read: self.control.read.load(Ordering::Relaxed),
             done: self.control.done.load(Ordering::Relaxed),
-            total: known.sum(),
+            total: self.control.sources.frame_count(),
         }
     }
 
-    /// The inputs that could be opened.
+    /// The inputs that were opened so far.
     #[must_use]
-    pub fn sources(&self) -> &[SourceInfo] {
-        &self.sources
+    pub fn sources(&self) -> Sources {
+        self.control.sources.clone()
     }
 
     /// The class names.
@@ -402,16 +387,15 @@ impl Session {
     }
 
     fn prediction(&self, slot: Slot) -> Prediction {
-        let Slot { frame, results } = slot;
+        let Slot { frame, memory, results } = slot;
         let (info, name) = frame
             .frame()
             .map(|frame| (frame.info, frame.name.unwrap_or_default().to_owned()))
             .unwrap_or_default();
         // Nobody may be left to take it.
         let _ = self.spare.send(frame);
-        let is_video = self.sources.iter().any(|source| source.id == info.source && source.is_video());
+        let is_video = self.control.sources.get(info.source).is_some_and(|source| source.is_video());
         let (labels, skeleton) = (Arc::clone(&self.labels), Arc::clone(&self.skeleton));
-        let memory = self.memory.get(&(info.source, info.index)).cloned();
         Prediction { info, name, is_video, labels, skeleton, results, memory }
     }
 }
@@ -434,6 +418,7 @@ impl Drop for Session {
 /// Are the settings right for the model?
 pub(crate) fn check(model: &Model, settings: &Settings) -> Result<(), RuntimeError> {
     predict::Stage::new(model, settings)?;
+    settings.video.check()?;
     settings.tracking.as_ref().map_or(Ok(()), |tracking| tracking.validate(None))
 }
 

@@ -2,22 +2,25 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, SyncSender};
-use std::time::Instant;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant};
 
 use eyespot_core::{
     AnyError, Frame, FrameBuf, PipelineError, PredictionsBuf, PredictionsStorage as _, SourceId, Tracker as _,
 };
 
+use eyespot_media::MemoryImage;
 use eyespot_models::NoProgress;
 
 use super::predict::Stage;
 use super::reader::Job;
-use super::{Control, Message, Slot, SourceInfo, failed, send};
+use super::{Control, Message, Slot, failed, send};
 use crate::shared_embedder::SharedEmbedder;
 use crate::tracking::BoxedTracker;
 use crate::{LoadOptions, Loader, Model, RuntimeError, Settings, Tracking};
 
+/// How often a worker without work looks whether the session was stopped.
+const POLL: Duration = Duration::from_millis(20);
 /// Detections per frame that there is room for.
 const DETECTIONS: usize = 4096;
 /// Bytes of mask bits per frame, for models with masks: 64 masks of a whole Full HD frame.
@@ -28,7 +31,6 @@ pub(super) struct Worker {
     tracking: Option<Tracking>,
     embedder: Option<SharedEmbedder>,
     tracker: Option<(SourceId, BoxedTracker)>,
-    sources: Vec<SourceInfo>,
     /// One per frame of a batch.
     results: Vec<PredictionsBuf>,
     control: Arc<Control>,
@@ -37,25 +39,20 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(
         model: &Model,
-        sources: Vec<SourceInfo>,
         settings: &Settings,
         control: Arc<Control>,
     ) -> Result<Self, RuntimeError> {
         let stage = Stage::new(model, settings)?;
-        let (mut embedder, mut tracker) = (model.embedder.clone(), None);
+        settings.video.check()?;
+        let mut embedder = model.embedder.clone();
         if let Some(tracking) = &settings.tracking {
             if tracking.with_reid && embedder.is_none() {
                 let (loader, options) = (Loader::from_env()?, LoadOptions::default());
                 let loaded = loader.load_embedder(&tracking.reid_model, &options, &mut NoProgress)?;
                 embedder = Some(SharedEmbedder::new(loaded));
             }
-            // Wrong settings are said now, not at the first frame of a source.
-            for source in &sources {
-                tracking.validate(source.fps)?;
-            }
-            if let Some(first) = sources.first() {
-                tracker = Some((first.id, tracking.build(first.fps, embedder.clone())?));
-            }
+            // Wrong settings are said now, not at the first frame of a source, whose rate is not known yet.
+            tracking.build(None, embedder.clone())?;
         }
         let outputs = model.shared.outputs;
         let mask_bytes = if outputs.masks { MASK_BYTES } else { 0 };
@@ -63,21 +60,23 @@ impl Worker {
         let results =
             (0..settings.batch()).map(|_| PredictionsBuf::new(DETECTIONS, mask_bytes, keypoints)).collect();
         let tracking = settings.tracking.clone();
-        Ok(Self { stage, tracking, embedder, tracker, sources, results, control })
+        Ok(Self { stage, tracking, embedder, tracker: None, results, control })
     }
 
     pub(super) fn run(mut self, jobs: &Receiver<Job>, to: &SyncSender<Message>) {
-        let mut batch: Vec<FrameBuf> = Vec::with_capacity(self.results.len());
+        let mut batch: Vec<(FrameBuf, Option<MemoryImage>)> = Vec::with_capacity(self.results.len());
         loop {
             let mut interrupted = None;
             while batch.len() < self.results.len() {
-                match jobs.recv() {
-                    Ok(Job::Frame(frame)) => batch.push(frame),
+                match jobs.recv_timeout(POLL) {
+                    Ok(Job::Frame(frame, memory)) => batch.push((frame, memory)),
                     Ok(job) => {
                         interrupted = Some(job);
                         break;
                     }
-                    // The reader was stopped or broke down.
+                    // The reader waits for a network: who stopped the session does not.
+                    Err(RecvTimeoutError::Timeout) if !self.control.stopped() => {}
+                    // The session was stopped, or the reader broke down.
                     Err(_) => return,
                 }
             }
@@ -95,14 +94,18 @@ impl Worker {
                     send(to, Message::End);
                     return;
                 }
-                Some(Job::Frame(_)) | None => {}
+                Some(Job::Frame(..)) | None => {}
             }
         }
     }
 
     /// Predicts, tracks and hands on a batch; tells whether to go on.
-    fn process(&mut self, batch: &mut Vec<FrameBuf>, to: &SyncSender<Message>) -> bool {
-        let frames: Vec<Frame<'_>> = batch.iter().filter_map(FrameBuf::frame).collect();
+    fn process(
+        &mut self,
+        batch: &mut Vec<(FrameBuf, Option<MemoryImage>)>,
+        to: &SyncSender<Message>,
+    ) -> bool {
+        let frames: Vec<Frame<'_>> = batch.iter().filter_map(|(frame, _)| frame.frame()).collect();
         if frames.is_empty() {
             return true;
         }
@@ -119,8 +122,8 @@ impl Worker {
             }
             let tracked = match &self.tracking {
                 Some(tracking) => {
-                    let fps = fps_of(&self.sources, frame.info.source);
-                    let build = || tracking.build(fps, self.embedder.clone());
+                    let fps = || self.control.sources.get(frame.info.source).and_then(|source| source.fps);
+                    let build = || tracking.build(fps(), self.embedder.clone());
                     track(&mut self.tracker, build, frame, results)
                 }
                 None => Ok(()),
@@ -139,8 +142,8 @@ impl Worker {
                 }
             });
         }
-        for (frame, (results, error)) in batch.drain(..).zip(done) {
-            let result = results.map(|results| Message::Result(Slot { frame, results }));
+        for ((frame, memory), (results, error)) in batch.drain(..).zip(done) {
+            let result = results.map(|results| Message::Result(Slot { frame, memory, results }));
             let fatal = matches!(&error, Some(Message::Error(error)) if error.is_fatal());
             if !result.into_iter().chain(error).all(|message| send(to, message)) || fatal {
                 return false;
@@ -148,10 +151,6 @@ impl Worker {
         }
         true
     }
-}
-
-fn fps_of(sources: &[SourceInfo], id: SourceId) -> Option<f64> {
-    sources.iter().find(|source| source.id == id).and_then(|source| source.fps)
 }
 
 /// Gives the detections of a frame their tracks. Each source has a tracker of its own.

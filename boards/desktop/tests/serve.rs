@@ -14,12 +14,12 @@ fn it_starts_answers_and_stops_gently() {
         let served = Served::start(&mut command("motion", &[]));
         assert!(served.url.starts_with("http://127.0.0.1:"), "{}", served.url);
         let (status, info) = served.post("get_deploy_info", "");
-        assert_eq!((status, &info["model_name"]), (200, &Value::from("motion")));
+        assert_eq!((status, &info["model_name"]), (200, &Value::from("eyespot/motion")));
         let (_, models) = served.post("list_pretrained_models", "");
         assert!(models.as_array().unwrap().contains(&"yolox/yolox-nano".into()), "{models}");
         let (code, messages) = served.end(signal);
         assert_eq!(code, 0, "{messages}");
-        assert!(messages.contains("serving motion") && messages.contains("stopping"), "{messages}");
+        assert!(messages.contains("serving eyespot/motion") && messages.contains("stopping"), "{messages}");
     }
 }
 

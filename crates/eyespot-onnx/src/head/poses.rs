@@ -10,18 +10,22 @@ use crate::Tensor;
 /// The score from which a keypoint counts for the box around them.
 const VISIBLE: f32 = 0.2;
 
-/// Pushes the object that keypoints, in pixels of the model's input, belong to.
+/// Pushes the object that keypoints, in pixels of the model's input, belong to. There have to be as many as `expected`.
 fn push(
     keypoints: impl ExactSizeIterator<Item = Keypoint> + Clone,
+    expected: usize,
     context: &Context<'_>,
     out: &mut PredictionsMut<'_>,
-) {
+) -> Result<(), DecodeError> {
+    if keypoints.len() != expected {
+        return Err(DecodeError::Rows { expected, actual: keypoints.len() });
+    }
     let Some((bbox, score)) = keypoints::object(keypoints.clone(), VISIBLE) else {
         out.count_invalid(1);
-        return;
+        return Ok(());
     };
     if score < context.options.conf || !context.options.keeps(ClassId(0)) {
-        return;
+        return Ok(());
     }
     let bbox = context.to_view(bbox);
     if bbox.is_valid()
@@ -29,6 +33,7 @@ fn push(
     {
         out.set_keypoints_from(index, keypoints.map(|keypoint| place(context, keypoint)));
     }
+    Ok(())
 }
 
 /// `[keypoints, 3]`: y, x, score in parts of the input.
@@ -46,14 +51,10 @@ impl MoveNet {
         out: &mut PredictionsMut<'_>,
     ) -> Result<(), DecodeError> {
         let values = Table { output: self.output, lies: Lies::Rows, start: 0, len: 3 }.of(outputs)?;
-        if values.rows() != self.keypoints {
-            return Err(DecodeError::Rows { expected: self.keypoints, actual: values.rows() });
-        }
         let [width, height] = context.extent();
         let layout = KeypointLayout::movenet(width, height);
         let keypoint = |row| layout.row(values, row).next().unwrap_or_default();
-        push((0..self.keypoints).map(keypoint), context, out);
-        Ok(())
+        push((0..values.rows()).map(keypoint), self.keypoints, context, out)
     }
 }
 
@@ -77,11 +78,7 @@ impl Heatmaps {
         let [x, y] = context.extent();
         let scale = [x / width.max(1) as f32, y / height.max(1) as f32];
         let found = keypoints::heatmaps(values, (width, height), scale)?;
-        if found.len() != self.keypoints {
-            return Err(DecodeError::Rows { expected: self.keypoints, actual: found.len() });
-        }
-        push(found, context, out);
-        Ok(())
+        push(found, self.keypoints, context, out)
     }
 }
 
@@ -102,10 +99,6 @@ impl SimCc {
         out: &mut PredictionsMut<'_>,
     ) -> Result<(), DecodeError> {
         let found = keypoints::simcc(self.x.of(outputs)?, self.y.of(outputs)?, self.split)?;
-        if found.len() != self.keypoints {
-            return Err(DecodeError::Rows { expected: self.keypoints, actual: found.len() });
-        }
-        push(found, context, out);
-        Ok(())
+        push(found, self.keypoints, context, out)
     }
 }

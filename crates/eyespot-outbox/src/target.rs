@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use eyespot_supervisely::client::{Client, ClientError, ProjectInfo};
-use eyespot_supervisely::format::ProjectType;
 use eyespot_supervisely::{
     Deliver, DeliverError, Delivery, Item, ModeError, SourceKind, UploadMode, Uploader,
 };
@@ -151,18 +150,7 @@ impl ToTarget {
         let ours = |project: &ProjectInfo| {
             project.extra.get("description").and_then(serde_json::Value::as_str) == Some(description)
         };
-        let mut number = 0;
-        loop {
-            let name = if number == 0 { name.to_owned() } else { format!("{name}_{number:03}") };
-            let taken = self.client.projects(workspace, &name)?;
-            if let Some(project) = taken.iter().find(|project| ours(project)) {
-                return Ok(project.id);
-            }
-            if taken.is_empty() {
-                return Ok(self.client.add_project(workspace, &name, &ProjectType::Images, description)?.id);
-            }
-            number += 1;
-        }
+        Ok(self.client.ensure_project(workspace, name, description, ours)?.id)
     }
 }
 

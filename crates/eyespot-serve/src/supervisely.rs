@@ -8,7 +8,7 @@ use eyespot_core::{AnyError, Error, ErrorKind};
 use eyespot_supervisely::client::{
     Client, ClientError, ClientOptions, Connection, ImageInfo, ProjectInfo, Token,
 };
-use eyespot_supervisely::format::{Annotation, ProjectMeta, ProjectType, SUFFIX};
+use eyespot_supervisely::format::{Annotation, ProjectMeta, SUFFIX};
 use eyespot_supervisely::{
     Deliver as _, DeliverError, Delivery, Item, ModeError, Pixels, Source, SourceKind, UploadMode, Uploader,
 };
@@ -226,17 +226,9 @@ fn mode_of(upload: &Upload) -> Result<UploadMode, PlatformError> {
 
 /// A project beside that of the images, with a name that is free.
 fn new_project(client: &Client, source: &ProjectInfo) -> Result<ProjectInfo, AnyError> {
-    let base = format!("{} (predictions)", source.name);
-    let mut name = base.clone();
-    for number in 1.. {
-        if client.projects(source.workspace_id, &name).map_err(AnyError::new)?.is_empty() {
-            break;
-        }
-        name = format!("{base}_{number:03}");
-    }
+    let name = format!("{} (predictions)", source.name);
     let description = "Copies of images, with what Eyespot found in them";
-    let project = client.add_project(source.workspace_id, &name, &ProjectType::Images, description);
-    project.map_err(AnyError::new)
+    client.ensure_project(source.workspace_id, &name, description, |_| false).map_err(AnyError::new)
 }
 
 /// Where the predictions of a request go.

@@ -200,6 +200,29 @@ impl Client {
         self.add("projects.add", &body)
     }
 
+    /// A project of images with this name, or, where that is taken, with the name and the first number that is free. One
+    /// with such a name that is `ours`, made by an earlier try whose answer was lost, is given instead.
+    pub fn ensure_project(
+        &self,
+        workspace: u64,
+        name: &str,
+        description: &str,
+        ours: impl Fn(&ProjectInfo) -> bool,
+    ) -> Result<ProjectInfo, ClientError> {
+        let mut number = 0;
+        loop {
+            let name = if number == 0 { name.to_owned() } else { format!("{name}_{number:03}") };
+            let taken = self.projects(workspace, &name)?;
+            if taken.is_empty() {
+                return self.add_project(workspace, &name, &ProjectType::Images, description);
+            }
+            if let Some(project) = taken.into_iter().find(&ours) {
+                return Ok(project);
+            }
+            number += 1;
+        }
+    }
+
     /// The classes and tags of a project, with their numbers.
     pub fn meta(&self, project: u64) -> Result<ProjectMeta, ClientError> {
         self.call("projects.meta", &json!({"id": project}))

@@ -46,7 +46,7 @@ pub(super) trait Simd: Copy + Debug {
         unsafe { Self::div(Self::splat(1.0), a) }
     }
     /// exp(x) for x up to 87, within 2 units in the last place for x in -10 to 10 and 4e-6 of its value elsewhere; x below
-    /// -87 gives the value there or a smaller one.
+    /// -87 gives the value there: no result is denormal.
     ///
     /// The polynomial is that of Cephes (S. Moshier, `expf`).
     #[inline(always)]

@@ -92,8 +92,9 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     unsafe fn exp(x: __m512) -> __m512 {
-        // 2^x / ln 2: the instruction for powers takes care of numbers that are too small. The polynomial fits 2^r for
-        // r in -1/2 to 1/2 with the least relative error, 7.5e-8.
+        // 2^x / ln 2. The polynomial fits 2^r for r in -1/2 to 1/2 with the least relative error, 7.5e-8. Powers that are
+        // too small for a normal number are kept away from the instruction that scales: it takes 150 cycles for them.
+        let x = _mm512_max_ps(_mm512_set1_ps(-87.0), x);
         let scale = _mm512_set1_ps(core::f32::consts::LOG2_E);
         let n = Self::round(_mm512_mul_ps(x, scale));
         let r = _mm512_fmsub_ps(x, scale, n);

@@ -80,7 +80,7 @@ except Exception as error:
 model = ModelAPI(url=url)
 assert model.is_deployed()
 assert model.get_info()["model_name"] and "car" in model.get_classes()
-assert model.get_settings()["conf"] > 0 and "botsort" in model.get_tracking_settings()
+assert model.get_settings()["conf"] > 0 and model.get_tracking_settings()["track_buffer"] > 0
 assert "yolox/yolox-nano" in model.list_pretrained_models()
 assert model.status()["is_deployed"]
 

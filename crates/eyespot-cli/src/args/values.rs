@@ -78,7 +78,9 @@ impl FromStr for Color {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let digits = text.strip_prefix('#').unwrap_or(text);
-        let number = (digits.len() == 6).then(|| u32::from_str_radix(digits, 16).ok()).flatten();
+        // `from_str_radix` takes a sign.
+        let is_hex = digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let number = is_hex.then(|| u32::from_str_radix(digits, 16).ok()).flatten();
         let [_, r, g, b] =
             number.ok_or_else(|| format!("`{text}` is no colour: write RRGGBB, like ff8000"))?.to_be_bytes();
         Ok(Self([r, g, b]))

@@ -6,6 +6,7 @@
 use std::error::Error;
 
 use eyespot::core::BBox;
+use eyespot::decode::{Merge, Overlap};
 use eyespot::media::Input;
 use eyespot::motion::{ColorBlobConfig, ColorBlobPredictor, ColorBlobStorage, ColorClass};
 use eyespot::runtime::{Model, Settings, WindowSettings};
@@ -37,7 +38,10 @@ fn rafts() -> Result<Model, Box<dyn Error>> {
 fn detect(model: &Model, image: impl Into<Input>) -> Result<Vec<BBox>, Box<dyn Error>> {
     // Windows overlap by more than an object is large, so that each object is whole in one of them.
     let tiles = Tiles::square(640).with_overlap(0.25)?;
-    let window = WindowSettings { tiles, ..WindowSettings::default() };
+    // An object that a border cuts is found in pieces too. However small a piece is, it lies within the whole one, and
+    // two pieces overlap by half at least of the smaller one.
+    let merge = Merge::nmm(0.4).with_overlap(Overlap::Ios);
+    let window = WindowSettings { tiles, merge, ..WindowSettings::default() };
     let settings = Settings { sliding_window: Some(window), ..Settings::default() };
     let mut found = Vec::new();
     for prediction in model.predict(image, &settings)? {

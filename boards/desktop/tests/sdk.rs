@@ -13,7 +13,6 @@ use common::Served;
 use eyespot_tests::data;
 
 #[test]
-#[ignore = "does not pass yet, the SDK gives tracking settings in another shape: cargo test -p desktop --test sdk -- --ignored"]
 fn the_sdk_gets_what_the_command_line_gives() {
     let Some(python) = std::env::var_os("EYESPOT_SDK_PYTHON") else {
         eprintln!("IGNORED: set EYESPOT_SDK_PYTHON to a Python that has the package supervisely");

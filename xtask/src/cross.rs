@@ -27,7 +27,8 @@ pub(crate) fn run() -> Result {
         .env("CARGO_TARGET_DIR", &folder)
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", compiler)
         .env_remove("RUSTUP_TOOLCHAIN")
-        .env_remove("CARGO");
+        .env_remove("CARGO")
+        .env_remove("RUSTC_WORKSPACE_WRAPPER");
     execute(&mut build)?;
     for board in BOARDS {
         let binary = folder.join(TARGET).join("cross").join(board);

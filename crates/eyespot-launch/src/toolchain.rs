@@ -111,7 +111,7 @@ impl Toolchain {
     pub fn cargo(&self, command: &str) -> Command {
         let mut cargo = Command::new(&self.program);
         // An outer `cargo run` leaves its own settings in the environment.
-        for name in ["CARGO", "RUSTC", "RUSTC_WRAPPER", "RUSTDOC"] {
+        for name in ["CARGO", "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTDOC"] {
             cargo.env_remove(name);
         }
         if self.program != Path::new("cargo") {

@@ -494,3 +494,112 @@ fn the_models_are_listed() {
         assert!(list.contains(name), "{list}");
     }
 }
+
+/// A project of two datasets through a model into another one; then a video.
+#[test]
+fn a_supervisely_project_becomes_another_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, target) = (dir.path().join("source"), dir.path().join("target"));
+    walkers::write_images(&source.join("day/img"), 0..40);
+    walkers::write_images(&source.join("day/datasets/noon/img"), 40..70);
+    std::fs::write(source.join("meta.json"), r#"{"classes": [], "tags": [], "projectType": "images"}"#)
+        .unwrap();
+    let run = |input: &Path, target: &Path| {
+        eyespot(&["predict", text(input), "--model", "motion", "--save-project", text(target)])
+    };
+    let own = run(&source, &source);
+    assert_eq!(code(&own), 1);
+    assert!(stderr(&own).contains("use another folder"), "{}", stderr(&own));
+    let output = run(&source, &target);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("70 frames") && stderr(&output).contains("wrote"),
+        "{}",
+        stderr(&output)
+    );
+    let meta = json(&target.join("meta.json"));
+    assert_eq!(
+        (meta["projectType"].as_str(), meta["classes"].as_array().unwrap().len()),
+        (Some("images"), 1)
+    );
+    let noon = target.join("day/datasets/noon");
+    let annotation = json(&noon.join("ann/frame_060.png.json"));
+    assert_eq!(annotation["objects"][0]["classTitle"], meta["classes"][0]["title"], "{annotation}");
+    assert!(noon.join("img/frame_060.png").exists() && target.join("day/ann/frame_000.png.json").exists());
+
+    let (video, target) = (dir.path().join("door.mp4"), dir.path().join("videos"));
+    walkers::write(&video);
+    let output = eyespot(&[
+        "predict",
+        text(&video),
+        "--model",
+        "motion",
+        "--tracking",
+        "--stride",
+        "2",
+        "--save-project",
+        text(&target),
+    ]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let folder =
+        std::fs::read_dir(&target).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_dir());
+    let annotation = json(&folder.unwrap().join("ann/door.mp4.json"));
+    // All five walkers, and the number of all frames of the file.
+    assert!(annotation["objects"].as_array().unwrap().len() >= 5, "{annotation}");
+    assert_eq!(annotation["framesCount"], walkers::FRAMES);
+}
+
+/// Images and a video of the platform, by their numbers; what was found in the video goes back to it.
+#[test]
+fn items_of_the_platform_are_found_by_their_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    walkers::write_images(dir.path(), 50..54);
+    walkers::write(&dir.path().join("door.mp4"));
+    let read = |name: &str| std::fs::read(dir.path().join(name)).unwrap();
+    let images = ["frame_050.png", "frame_051.png"].map(|name| (name, read(name)));
+    let platform = platform_emulator::Platform::start().unwrap();
+    let dataset = platform.store().add_images_project("street", &images);
+    let image = platform.store().item(dataset, "frame_051.png").unwrap();
+    let video =
+        platform.store().add_video_file_project("doors", "door.mp4", &read("door.mp4"), (640, 360), 400);
+    let run = |arguments: &[&str]| {
+        let all = ["predict", "--model", "motion", "--json", "-", "--outbox", "outbox.db"];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_desktop"));
+        command.args(all).args(arguments).current_dir(dir.path()).env("EYESPOT_HOME", dir.path());
+        command.env("SERVER_ADDRESS", platform.url()).env("API_TOKEN", platform.token());
+        let output = command.output().unwrap();
+        let lines: Vec<Value> = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        (code(&output), lines, stderr(&output))
+    };
+    let (code, lines, said) = run(&["--dataset-id", &dataset.to_string()]);
+    assert_eq!((code, lines.len()), (0, 2), "{said}");
+    assert_eq!((&lines[1]["image_id"], &lines[1]["dataset_id"]), (&image.into(), &dataset.into()));
+    assert!(lines[1]["project_id"].is_u64() && lines[1].get("video_id").is_none());
+    assert!(lines[1]["source"].as_str().unwrap().ends_with(&format!("/image/{image}/frame_051.png")));
+    // One that is not there is skipped.
+    let (code, lines, said) = run(&["--image-ids", &format!("{image},999999")]);
+    assert_eq!((code, lines.len()), (3, 1), "{said}");
+    assert!(said.contains("supervisely://image/999999"), "{said}");
+
+    let number = video.to_string();
+    let to_video = ["--video-id", &number, "--tracking", "--end-frame", "120", "--upload-mode"];
+    let (code, _, said) = run(&[&to_video[..], &["replace"]].concat());
+    assert!(code == 1 && said.contains("can only be appended"), "{said}");
+    let (code, lines, said) = run(&[&to_video[..], &["append"]].concat());
+    assert_eq!((code, lines.len()), (0, 120), "{said}");
+    assert_eq!((&lines[119]["video_id"], &lines[119]["frame"]), (&video.into(), &119.into()));
+    let stored = platform.snapshot();
+    let objects = stored["doors"]["datasets"]["ds0"]["items"]["door.mp4"]["objects"].as_array();
+    assert!(objects.is_some_and(|objects| !objects.is_empty()), "{stored}");
+    // A project is asked what it holds before anything is predicted.
+    let project = lines[0]["project_id"].to_string();
+    let (code, lines, said) = run(&["--project-id", &project, "--upload-mode", "replace"]);
+    assert!(code == 1 && lines.is_empty() && said.contains("can only be appended"), "{said}");
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}

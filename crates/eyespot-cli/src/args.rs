@@ -77,6 +77,7 @@ Examples:
   predict street.mp4 --tracking --classes person,car --save-dir out
   predict door.mp4 --model motion --tracking --line 'door=320,360;320,0'
   predict aerial.jpg --sliding-window --window-size 640 --overlap 0.25 --json -
+  predict street_project --save-project street_found       a Supervisely project into another one
   predict rtsp://camera/live --tracking --mqtt mqtt://broker/camera --show
 
 What is not given is the model's own. Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 done but some frames or files
@@ -105,9 +106,9 @@ pub(crate) struct Demo {
 
 #[derive(Debug, Args)]
 pub(crate) struct Predict {
-    /// Images, directories, videos, patterns ("photos/*.jpg"), addresses (https://.., rtsp://..) or cameras
-    /// (/dev/video0). What is no MP4 with H.264 goes through ffmpeg, where there is one.
-    #[arg(required_unless_present_any = ["project_id", "dataset_id", "image_id"], value_name = "INPUT")]
+    /// Images, directories, videos, patterns ("photos/*.jpg"), addresses (https://.., rtsp://..), cameras (/dev/video0) or
+    /// Supervisely projects on disk. What is no MP4 with H.264 goes through ffmpeg, where there is one.
+    #[arg(required_unless_present_any = ["project_id", "dataset_id", "image_id", "video_id"], value_name = "INPUT")]
     pub(crate) input: Vec<OsString>,
     #[command(flatten)]
     pub(crate) platform: FromPlatform,
@@ -375,6 +376,8 @@ mod tests {
         assert!(parse("eyespot predict").is_err());
         assert!(parse("eyespot predict --image-id 5,6").is_ok());
         assert!(parse("eyespot predict a.jpg --image-id 5,6").is_err());
+        assert!(parse("eyespot predict --video-ids 7").is_ok());
+        assert!(parse("eyespot predict --project-id 1,2 --video-id 7").is_err());
         assert!(parse("eyespot predict a.jpg --iou-merge-threshold 0.5").is_err());
         assert!(parse("eyespot gateway --port - --port /dev/ttyACM0").is_ok());
     }

@@ -10,7 +10,7 @@ use eyespot_media::{
 };
 use eyespot_runtime::{Model, SourceInfo, Sources};
 
-use crate::args;
+use crate::{Failure, args};
 
 /// Name of the results in `--save-dir`.
 const RESULTS: &str = "predictions.jsonl";
@@ -100,7 +100,8 @@ impl Output {
         Ok(output)
     }
 
-    fn add(&mut self, path: &Path, sink: impl Sink<Error = AnyError> + 'static) {
+    /// One more sink, and what it writes.
+    pub(crate) fn add(&mut self, path: &Path, sink: impl Sink<Error = AnyError> + 'static) {
         self.files.push(Box::new(sink));
         self.written.push(path.to_owned());
     }
@@ -126,9 +127,12 @@ impl Output {
         Ok(())
     }
 
-    /// Everything is over: the last video is finished.
-    pub(crate) fn end(&mut self) -> Result<(), MediaError> {
-        self.pictures.as_mut().map_or(Ok(()), Pictures::end_video)
+    /// Everything is over, perhaps too early: what was collected is written, the last video is finished.
+    pub(crate) fn end(&mut self) -> Result<(), Failure> {
+        for file in &mut self.files {
+            file.flush()?;
+        }
+        Ok(self.pictures.as_mut().map_or(Ok(()), Pictures::end_video)?)
     }
 
     /// What was written, for the summary.

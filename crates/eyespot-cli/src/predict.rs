@@ -1,14 +1,16 @@
 //! `predict INPUT..`.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use eyespot_core::{Losses, SourceId, TrackId};
+use eyespot_core::{Boxed, Losses, SourceId, TrackId};
 use eyespot_decode::{Merge, Overlap};
 use eyespot_media::{Input, VideoOptions, Zones};
-use eyespot_outbox::UploadInput;
+use eyespot_outbox::{Found, UploadInput};
 use eyespot_runtime::{Model, Session, Settings, StageTimes, Tracking, WindowSettings};
+use eyespot_supervisely::project::{Project, ProjectSink};
 use eyespot_supervisely::{Converter, SourceKind};
 use eyespot_window::Tiles;
 use eyespot_zones::{Anchor, ZoneConfig};
@@ -28,24 +30,23 @@ pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outco
     let platform = predict.platform.input();
     let kind = platform.as_ref().map_or(SourceKind::Local, UploadInput::kind);
     let upload = predict.upload.plan(kind, &predict.model.model)?;
-    // A name that is no Unicode can only be a path.
-    let inputs = predict.input.iter().map(|input| match input.to_str() {
-        Some(text) => Input::from(text),
-        None => Input::from(Path::new(input)),
-    });
-    let input = Input::from(inputs.collect::<Vec<_>>());
-    let platform = match platform {
-        Some(platform) => Some(platform.open(&upload::client()?.0, &settings)?),
-        None => input.check().map(|()| None)?,
+    let mut project = predict.output.save_project.as_ref().map(ProjectSink::new);
+    let found = match platform {
+        Some(platform) => platform.find(&upload::client()?.0)?,
+        None => Found::Local(input(&predict.input, &mut project)?),
     };
+    if let Some(upload) = &upload {
+        upload.check(&found)?;
+    }
     let loaded = load::model(&predict.model, settings.tracking.as_ref(), board, quiet)?;
     let model = &loaded.model;
     let start = Instant::now();
-    let mut session = match platform {
-        Some(sources) => Session::new(model, sources, &settings)?,
-        None => model.predict(input, &settings)?,
-    };
+    let mut session = found.predict(model, &settings)?;
     let mut output = Output::new(predict, model, session.sources(), zones)?;
+    if let (Some(project), Some(folder)) = (project, &predict.output.save_project) {
+        let project = project.with_converter(Converter::of_model(model)).with_sources(session.sources());
+        output.add(folder, Boxed(project));
+    }
     let upload = upload.map(upload::Plan::start).transpose()?;
     if let Some(upload) = &upload {
         output.also(upload.sink(Converter::of_model(model), session.sources()));
@@ -53,7 +54,7 @@ pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outco
     let mut total = Total::default();
     let name = match predict.input.as_slice() {
         [one] => one.to_string_lossy().rsplit(['/', '\\']).next().unwrap_or_default().to_owned(),
-        [] => "images of the platform".to_owned(),
+        [] => "items of the platform".to_owned(),
         all => format!("{} inputs", all.len()),
     };
     let bar = progress::frames(quiet, &name);
@@ -123,6 +124,30 @@ fn take_all(
             bar.set_length(total);
         }
     }
+}
+
+/// The inputs of this computer; a Supervisely project is the list of its files. Their places there are told to `results`.
+fn input(inputs: &[OsString], results: &mut Option<ProjectSink>) -> Result<Input, Failure> {
+    let mut all = Vec::new();
+    for input in inputs {
+        let path = Path::new(input);
+        if Project::is_one(path) {
+            let project = Project::open(path)?;
+            if project.items.is_empty() {
+                return Err(format!("{}: there is nothing in this project", path.display()).into());
+            }
+            if let Some(sink) = results.take() {
+                *results = Some(sink.with_project(&project)?);
+            }
+            all.push(Input::from(project.files()));
+            continue;
+        }
+        // A name that is no Unicode can only be a path.
+        all.push(input.to_str().map_or_else(|| Input::from(path), Input::from));
+    }
+    let input = Input::from(all);
+    input.check()?;
+    Ok(input)
 }
 
 /// The arguments as settings of the runtime.

@@ -10,8 +10,8 @@ use clap::Args;
 use eyespot_core::Boxed;
 use eyespot_models::Store;
 use eyespot_outbox::{
-    Destination, Drained, Limits, Outbox, Sampling, SuperviselySink, Target, Upload, UploadInput, WhenFull,
-    Worker,
+    Destination, Drained, Found, Limits, Outbox, Sampling, SuperviselySink, Target, Upload, UploadInput,
+    WhenFull, Worker,
 };
 use eyespot_runtime::Sources;
 use eyespot_supervisely::client::{Client, ClientOptions, Connection};
@@ -19,30 +19,35 @@ use eyespot_supervisely::{Converter, SourceKind, UploadMode};
 
 use crate::{Failure, Outcome};
 
-/// Images of the platform as input.
+/// Images and videos of the platform as input.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input from Supervisely")]
 pub(crate) struct FromPlatform {
-    /// All images of this project.
-    #[arg(long, value_name = "ID", conflicts_with_all = ["dataset_id", "image_id", "input"])]
-    pub(crate) project_id: Option<u64>,
-    /// All images of these datasets.
-    #[arg(long, value_delimiter = ',', value_name = "ID,..", conflicts_with_all = ["image_id", "input"])]
+    /// All images or videos of these projects.
+    #[arg(long, alias = "project-ids", value_delimiter = ',', value_name = "ID,..", conflicts_with_all = ["dataset_id", "image_id", "video_id", "input"])]
+    pub(crate) project_id: Vec<u64>,
+    /// All images or videos of these datasets.
+    #[arg(long, alias = "dataset-ids", value_delimiter = ',', value_name = "ID,..", conflicts_with_all = ["image_id", "video_id", "input"])]
     pub(crate) dataset_id: Vec<u64>,
     /// These images.
-    #[arg(long, value_delimiter = ',', value_name = "ID,..", conflicts_with = "input")]
+    #[arg(long, alias = "image-ids", value_delimiter = ',', value_name = "ID,..", conflicts_with_all = ["video_id", "input"])]
     pub(crate) image_id: Vec<u64>,
+    /// These videos.
+    #[arg(long, alias = "video-ids", value_delimiter = ',', value_name = "ID,..", conflicts_with = "input")]
+    pub(crate) video_id: Vec<u64>,
 }
 
 impl FromPlatform {
     /// What is asked for; `None` for an input of this computer.
     pub(crate) fn input(&self) -> Option<UploadInput> {
-        if let Some(id) = self.project_id {
-            Some(UploadInput::Project(id))
+        if !self.project_id.is_empty() {
+            Some(UploadInput::Projects(self.project_id.clone()))
         } else if !self.dataset_id.is_empty() {
             Some(UploadInput::Datasets(self.dataset_id.clone()))
         } else if !self.image_id.is_empty() {
             Some(UploadInput::Images(self.image_id.clone()))
+        } else if !self.video_id.is_empty() {
+            Some(UploadInput::Videos(self.video_id.clone()))
         } else {
             None
         }
@@ -188,6 +193,11 @@ pub(crate) struct Running {
 }
 
 impl Plan {
+    /// Can results of all that was found be uploaded there?
+    pub(crate) fn check(&self, found: &Found) -> Result<(), Failure> {
+        Ok(found.check(&self.upload.target)?)
+    }
+
     /// Opens the outbox and starts to deliver what is in it.
     pub(crate) fn start(self) -> Result<Running, Failure> {
         let Self { upload, client, wait } = self;

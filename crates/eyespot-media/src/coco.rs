@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 use eyespot_core::{ErrorType, Record, Sink};
 use serde::Serialize;
 
-use crate::MediaError;
 use crate::image_file::has_image_extension;
 use crate::json_lines::run_lengths;
+use crate::{MediaError, PlatformIds};
 
 /// Writes detections as COCO results: a JSON list of `image_id`, `category_id`, `bbox` (left, top, width, height),
 /// `score`, with `segmentation` (compressed run lengths) and `keypoints` where there are any, and `file_name` beside
 /// them. After each frame the file is a whole list.
 ///
-/// An image whose name is a number, as in COCO, has that as `image_id`; all others get the next free number from 1.
+/// An image whose name is a number, as in COCO, has that as `image_id`; one of Supervisely's platform has its number; all others
+/// get the next free number from 1.
 #[derive(Debug)]
 pub struct CocoSink {
     path: PathBuf,
@@ -68,6 +69,7 @@ impl CocoSink {
     fn image_id(&mut self, name: Option<&str>) -> u64 {
         let path = name.map(Path::new).filter(|path| has_image_extension(path));
         let number = path.and_then(Path::file_stem).and_then(|stem| stem.to_str()?.parse().ok());
+        let number = name.and_then(|name| PlatformIds::of(name)?.image).or(number);
         if let Some(number) = number.filter(|&number| self.used.insert(number)) {
             return number;
         }

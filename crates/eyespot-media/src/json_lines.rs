@@ -9,7 +9,7 @@ use eyespot_core::{
 };
 use serde::ser::{Serialize, Serializer};
 
-use crate::{MediaError, Zones};
+use crate::{MediaError, PlatformIds, Zones};
 
 /// Writes one line of JSON per frame.
 ///
@@ -23,7 +23,8 @@ use crate::{MediaError, Zones};
 /// object. Only where there is something to say, an object also has `angle` (radians, clockwise), `mask` (run lengths
 /// as in COCO: `{"size":[height,width],"counts":[...]}`, column by column, zeros first) and `keypoints`
 /// (`[[x,y,score],...]`), and a line has `losses` (how many detections, masks and keypoint sets found no room, and
-/// how many detections were invalid).
+/// how many detections were invalid). What came from Supervisely's platform has `project_id`, `dataset_id`, and `image_id` or
+/// `video_id`.
 ///
 /// [With zones](Self::with_zones) a line also has what tracks did there, with this frame and in this input so far:
 ///
@@ -111,6 +112,7 @@ impl<W: Write> Sink for JsonLines<W> {
                 labels: &self.labels,
                 size: [info.height, info.width],
             },
+            ids: record.name.and_then(PlatformIds::of),
             losses: (!losses.is_none()).then_some(LossCounts::from(losses)),
             zones: (!self.zones.is_empty()).then_some(&self.zones),
         };
@@ -139,6 +141,8 @@ struct Line<'a> {
     width: u16,
     height: u16,
     objects: Objects<'a>,
+    #[serde(flatten)]
+    ids: Option<PlatformIds>,
     #[serde(skip_serializing_if = "Option::is_none")]
     losses: Option<LossCounts>,
     #[serde(flatten)]

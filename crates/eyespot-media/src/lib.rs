@@ -21,6 +21,7 @@ mod mqtt;
 mod natural;
 mod open;
 mod planes;
+mod platform;
 mod save;
 mod sniff;
 mod source;
@@ -51,6 +52,7 @@ pub use memory_image::MemoryImage;
 #[cfg(feature = "mqtt")]
 pub use mqtt::{MqttOptions, MqttSink};
 pub use open::{open, open_all, open_each, read_frame};
+pub use platform::PlatformIds;
 pub use save::{encode_jpeg, encode_png, save_image};
 pub use source::{MediaSource, SourceOptions, StreamStats};
 pub use tables::{CsvSink, MotSink};

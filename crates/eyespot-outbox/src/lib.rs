@@ -19,5 +19,5 @@ pub use sampling::Sampling;
 pub use sink::SuperviselySink;
 pub use status::{Counts, LaneStatus, Parked, Status};
 pub use target::{Destination, Target, ToTarget};
-pub use upload::{Upload, UploadError, UploadInput, Uploading, predict};
+pub use upload::{Found, Upload, UploadError, UploadInput, Uploading, predict};
 pub use worker::{Drained, Worker, WorkerOptions};

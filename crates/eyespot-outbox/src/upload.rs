@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use eyespot_core::{AnyError, Boxed, ErrorKind, FrameInfo, Sink};
-use eyespot_media::{Input, MediaError, MediaSource};
+use eyespot_media::Input;
 use eyespot_runtime::{Model, RuntimeError, Session, SessionError, Settings};
 use eyespot_supervisely::client::{Client, ClientError};
-use eyespot_supervisely::{Converter, ModeError, PlatformImages, SourceKind};
+use eyespot_supervisely::{Converter, ModeError, PlatformInput, SourceKind};
 
 use crate::{Drained, Limits, Outbox, OutboxError, Sampling, SuperviselySink, Target, Worker, WorkerOptions};
 
@@ -43,47 +43,80 @@ impl Upload {
     }
 }
 
-/// What is predicted: something of this computer, or images of the platform.
+/// What is predicted: something of this computer, or of the platform.
 #[derive(Debug, Clone)]
 pub enum UploadInput {
     /// Files, streams, cameras, images in memory.
     Local(Input),
     /// These images of the platform.
     Images(Vec<u64>),
-    /// All images of these datasets.
+    /// These videos of the platform.
+    Videos(Vec<u64>),
+    /// All images or videos of these datasets.
     Datasets(Vec<u64>),
-    /// All images of this project.
-    Project(u64),
+    /// All images or videos of these projects.
+    Projects(Vec<u64>),
+}
+
+/// What is predicted, found: the platform has said which images and videos there are.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// Files, streams, cameras, images in memory.
+    Local(Input),
+    /// Images and videos of the platform.
+    Platform(PlatformInput),
 }
 
 impl UploadInput {
-    /// What [`Target::check`] wants to know.
+    /// What [`Target::check`] wants to know, as far as it can be told before the platform is asked: projects and datasets may
+    /// turn out to hold videos.
     #[must_use]
     pub const fn kind(&self) -> SourceKind {
         match self {
             Self::Local(_) => SourceKind::Local,
+            Self::Videos(_) => SourceKind::PlatformVideo,
             _ => SourceKind::PlatformImages,
         }
     }
 
-    /// Opens the sources; one that can't be opened is an error in its place.
+    /// Asks the platform what there is.
     ///
     /// # Errors
-    /// [`ClientError`] where the platform can't say which images there are.
-    #[allow(clippy::type_complexity)]
-    pub fn open(
-        self,
-        client: &Client,
-        settings: &Settings,
-    ) -> Result<Vec<Result<Box<dyn MediaSource>, MediaError>>, ClientError> {
-        let client = client.clone();
-        let images = match self {
-            Self::Local(input) => return Ok(eyespot_media::open_all(input, &settings.source_options())),
-            Self::Images(ids) => PlatformImages::of_images(client, ids),
-            Self::Datasets(datasets) => PlatformImages::of_datasets(client, &datasets)?,
-            Self::Project(project) => PlatformImages::of_project(client, project)?,
-        };
-        Ok(vec![Ok(Box::new(images))])
+    /// [`ClientError`], also where one of the numbers names nothing.
+    pub fn find(self, client: &Client) -> Result<Found, ClientError> {
+        Ok(Found::Platform(match self {
+            Self::Local(input) => return Ok(Found::Local(input)),
+            Self::Images(ids) => PlatformInput::of_images(client, &ids),
+            Self::Videos(ids) => PlatformInput::of_videos(client, &ids),
+            Self::Datasets(ids) => PlatformInput::of_datasets(client, &ids)?,
+            Self::Projects(ids) => PlatformInput::of_projects(client, &ids)?,
+        }))
+    }
+}
+
+impl Found {
+    /// Can results of all of it be uploaded to this target?
+    ///
+    /// # Errors
+    /// As [`Target::check`].
+    pub fn check(&self, target: &Target) -> Result<(), ModeError> {
+        match self {
+            Self::Local(_) => target.check(SourceKind::Local),
+            Self::Platform(input) => input.kinds().try_for_each(|kind| target.check(kind)),
+        }
+    }
+
+    /// Starts a run over it. Its sources are opened in the background, each when its turn comes.
+    ///
+    /// # Errors
+    /// [`RuntimeError`] where a setting is wrong.
+    pub fn predict(self, model: &Model, settings: &Settings) -> Result<Session, RuntimeError> {
+        match self {
+            Self::Local(input) => Session::open(model, input, settings),
+            Self::Platform(input) => {
+                Session::open_sources(model, input.sources(&settings.source_options()), settings)
+            }
+        }
     }
 }
 
@@ -130,9 +163,11 @@ pub fn predict(
     upload: &Upload,
 ) -> Result<Uploading, UploadError> {
     upload.target.check(input.kind())?;
+    let found = input.find(client)?;
+    found.check(&upload.target)?;
     let outbox = Outbox::open(&upload.outbox, upload.limits)?;
     outbox.bind(&upload.target)?;
-    let session = Session::new(model, input.open(client, settings)?, settings)?;
+    let session = found.predict(model, settings)?;
     let converter = Converter::of_model(model);
     let sink = SuperviselySink::new(&outbox, upload.target.mode, converter)
         .with_sampling(upload.sampling)

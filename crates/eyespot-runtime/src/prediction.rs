@@ -7,7 +7,7 @@ use eyespot_core::{
     BBox, ClassId, FrameInfo, Keypoint, Losses, MaskView, PredictionsBuf, PredictionsRef, PredictionsStorage,
     TrackId,
 };
-use eyespot_media::{Canvas, DrawOptions, MediaError, MemoryImage, draw, save_image};
+use eyespot_media::{Canvas, DrawOptions, MediaError, MemoryImage, PlatformIds, draw, save_image};
 
 /// What was found in one image or frame, and where it came from.
 #[derive(Debug, Clone)]
@@ -88,13 +88,44 @@ impl Prediction {
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         let named = self.memory.is_none() && !self.name.is_empty();
-        (named && self.url().is_none()).then(|| Path::new(&self.name))
+        (named && !self.name.contains("://")).then(|| Path::new(&self.name))
     }
 
     /// Address of the image or video, if it came from a network.
     #[must_use]
     pub fn url(&self) -> Option<&str> {
-        (self.memory.is_none() && self.name.contains("://")).then_some(&self.name)
+        let named = self.memory.is_none() && self.name.contains("://");
+        (named && self.platform_ids().is_none()).then_some(&self.name)
+    }
+
+    /// The numbers that Supervisely's platform gives it, if it came from there.
+    #[must_use]
+    pub fn platform_ids(&self) -> Option<PlatformIds> {
+        PlatformIds::of(&self.name)
+    }
+
+    /// The project of the platform that the image or video is in, if it came from there.
+    #[must_use]
+    pub fn project_id(&self) -> Option<u64> {
+        self.platform_ids()?.project
+    }
+
+    /// The dataset of the platform that the image or video is in, if it came from there.
+    #[must_use]
+    pub fn dataset_id(&self) -> Option<u64> {
+        self.platform_ids()?.dataset
+    }
+
+    /// The image of the platform, if it came from there.
+    #[must_use]
+    pub fn image_id(&self) -> Option<u64> {
+        self.platform_ids()?.image
+    }
+
+    /// The video of the platform, if the frame came from there.
+    #[must_use]
+    pub fn video_id(&self) -> Option<u64> {
+        self.platform_ids()?.video
     }
 
     /// File name of the image or video.
@@ -117,7 +148,7 @@ impl Prediction {
     /// frame.
     ///
     /// # Errors
-    /// [`MediaError`] where that is gone or changed.
+    /// [`MediaError`] where that is gone or changed, and for what is on Supervisely's platform: `eyespot-supervisely` fetches it.
     pub fn load_image(&self) -> Result<Canvas, MediaError> {
         if let Some(image) = &self.memory {
             return image.load();

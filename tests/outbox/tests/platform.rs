@@ -101,7 +101,7 @@ fn images_of_the_platform_get_their_results() {
     assert_eq!(setup.run(UploadMode::IOU_MERGE, Destination::Sources, images()).unwrap(), Drained::All);
     assert_eq!(widths(&setup.objects("a.png")), [64.0]);
     let project = setup.platform.store().project_of(setup.dataset).unwrap();
-    let all = UploadInput::Project(project);
+    let all = UploadInput::Projects(vec![project]);
     assert_eq!(setup.run(UploadMode::Replace, Destination::Sources, all).unwrap(), Drained::All);
     assert_eq!(widths(&setup.objects("a.png")), [64.0]);
 }

@@ -159,11 +159,23 @@ impl Store {
     /// A new project of videos with the dataset `ds0` and one video of this size in it; gives the video's number. Its file
     /// is nothing that could be played. For tests.
     pub fn add_video_project(&mut self, name: &str, video: &str, size: (u32, u32), frames: u64) -> u64 {
+        self.add_video_file_project(name, video, video.as_bytes(), size, frames)
+    }
+
+    /// A new project of videos with the dataset `ds0` and this file in it; gives the video's number. For tests.
+    pub fn add_video_file_project(
+        &mut self,
+        name: &str,
+        video: &str,
+        file: &[u8],
+        size: (u32, u32),
+        frames: u64,
+    ) -> u64 {
         let (project, dataset, id) = (self.id(), self.id(), self.id());
         self.projects.insert(project, Project::new(name, Kind::Videos));
         let home = Dataset { name: "ds0".into(), project, parent: None, description: String::new() };
         self.datasets.insert(dataset, home);
-        let bytes = video.as_bytes().to_vec();
+        let bytes = file.to_vec();
         let (hash, (width, height)) = (hash_of(&bytes), size);
         self.files.insert(hash.clone(), bytes);
         let meta = json!({"videoStreamIndex": 0});

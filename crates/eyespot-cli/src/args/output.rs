@@ -53,6 +53,9 @@ pub(crate) struct Output {
     /// Write tracks in MOT format to this folder, a file per input.
     #[arg(long, value_name = "DIR", requires = "tracking")]
     pub(crate) mot: Option<PathBuf>,
+    /// Write a Supervisely project to this folder: the images or videos with their annotations.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) save_project: Option<PathBuf>,
     /// Send one line of JSON per frame to this address, in batches.
     #[arg(long, value_name = "URL")]
     pub(crate) webhook: Option<String>,

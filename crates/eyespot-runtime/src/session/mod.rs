@@ -150,7 +150,7 @@ impl Session {
     /// # Errors
     /// [`RuntimeError`] where a setting is wrong.
     pub fn open(model: &Model, input: impl Into<Input>, settings: &Settings) -> Result<Self, RuntimeError> {
-        Self::start(model, eyespot_media::open_each(input, &settings.source_options()), settings)
+        Self::open_sources(model, eyespot_media::open_each(input, &settings.source_options()), settings)
     }
 
     /// Starts a run over sources that are open; some may have failed to open.
@@ -167,10 +167,15 @@ impl Session {
         {
             return Err(error.into());
         }
-        Self::start(model, sources.into_iter(), settings)
+        Self::open_sources(model, sources.into_iter(), settings)
     }
 
-    fn start(
+    /// Starts a run over sources that are opened in the background, each when its turn comes; one that can't be opened
+    /// gives its error in its place.
+    ///
+    /// # Errors
+    /// [`RuntimeError`] where a setting is wrong.
+    pub fn open_sources(
         model: &Model,
         sources: impl Iterator<Item = Result<Box<dyn MediaSource>, MediaError>> + Send + 'static,
         settings: &Settings,

@@ -469,6 +469,11 @@ impl Client {
         self.bytes("videos.download", &json!({"id": id}))
     }
 
+    /// The file of a video, into a file: what that held before is gone.
+    pub fn download_video_to(&self, id: u64, file: &mut std::fs::File) -> Result<(), ClientError> {
+        self.download("videos.download", &json!({"id": id}), file)
+    }
+
     /// The annotations of videos; their coordinates are pixels on the platform too.
     pub fn video_annotations(
         &self,

@@ -1,5 +1,7 @@
 //! Requests that are tried again.
 
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -56,6 +58,7 @@ pub(super) struct Part<'a> {
 enum Failure {
     Network(String),
     Status { status: u16, body: Vec<u8>, retry_after: Option<Duration> },
+    Store(io::Error),
 }
 
 /// Statuses that pass.
@@ -193,10 +196,47 @@ impl Client {
         repeatable: bool,
         body: impl Fn() -> Vec<u8>,
     ) -> Result<Vec<u8>, ClientError> {
+        self.tried(method, repeatable, || {
+            let mut response = self.once(method, content_type, &body())?;
+            let read = response.body_mut().with_config().limit(self.options.max_answer).read_to_vec();
+            read.map_err(|error| Failure::Network(error.to_string()))
+        })
+    }
+
+    /// Calls a method that gives a file, into a file: what that held before is gone.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn download(&self, method: &str, body: &Value, file: &mut File) -> Result<(), ClientError> {
+        let body = body.to_string();
+        self.tried(method, true, || {
+            file.set_len(0).and_then(|()| file.rewind()).map_err(Failure::Store)?;
+            let mut response = self.once(method, "application/json", body.as_bytes())?;
+            let mut reader = response.body_mut().with_config().limit(self.options.max_answer).reader();
+            let mut buffer = vec![0; 1 << 16];
+            loop {
+                let read = match reader.read(&mut buffer) {
+                    Ok(0) => return Ok(()),
+                    Ok(read) => read,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) => return Err(Failure::Network(error.to_string())),
+                };
+                file.write_all(buffer.get(..read).unwrap_or_default()).map_err(Failure::Store)?;
+            }
+        })
+    }
+
+    /// Tries a request as often as the options and its failures allow.
+    fn tried<T>(
+        &self,
+        method: &str,
+        repeatable: bool,
+        mut once: impl FnMut() -> Result<T, Failure>,
+    ) -> Result<T, ClientError> {
         let tries = self.options.tries.max(1);
         let mut number = 0;
         loop {
-            let failure = match self.once(method, content_type, &body()) {
+            let failure = match once() {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
@@ -204,7 +244,8 @@ impl Client {
             let backoff = self.options.retry_sleep.saturating_mul(1 << (number - 1).min(16));
             let mut wait = backoff.min(Duration::from_secs(60));
             let refused = matches!(failure, Failure::Status { status: 429, .. });
-            let mut last = number >= tries || !(repeatable || refused);
+            let mut last =
+                number >= tries || !(repeatable || refused) || matches!(failure, Failure::Store(_));
             if let Failure::Status { status, retry_after, .. } = &failure {
                 wait = wait.max(retry_after.unwrap_or_default());
                 last |= !is_temporary(*status) || wait > self.options.max_wait;
@@ -216,7 +257,13 @@ impl Client {
         }
     }
 
-    fn once(&self, method: &str, content_type: &str, body: &[u8]) -> Result<Vec<u8>, Failure> {
+    /// One request; an answer that is none is a failure.
+    fn once(
+        &self,
+        method: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<ureq::http::Response<ureq::Body>, Failure> {
         let url = format!("{}/public/api/v3/{method}", self.connection.address);
         let network = |error: ureq::Error| Failure::Network(error.to_string());
         let request = self.agent.post(&url).header("x-api-key", self.connection.token.secret());
@@ -224,17 +271,17 @@ impl Client {
         let status = response.status().as_u16();
         let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
         let retry_after = header.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
-        let limit = if status == 200 { self.options.max_answer } else { 1 << 20 };
-        let read = response.body_mut().with_config().limit(limit).read_to_vec();
-        match (status, read) {
-            (200, read) => read.map_err(network),
-            (_, read) => Err(Failure::Status { status, body: read.unwrap_or_default(), retry_after }),
+        if status == 200 {
+            return Ok(response);
         }
+        let body = response.body_mut().with_config().limit(1 << 20).read_to_vec().unwrap_or_default();
+        Err(Failure::Status { status, body, retry_after })
     }
 
     fn failed(&self, method: &str, tries: u32, failure: Failure) -> ClientError {
         let method = method.to_owned();
         match failure {
+            Failure::Store(source) => ClientError::Store { method, source },
             Failure::Network(reason) => ClientError::Network { method, tries, reason: self.clean(&reason) },
             Failure::Status { status, body, retry_after } => {
                 let answer: Value =

@@ -61,6 +61,14 @@ pub enum ClientError {
         /// How long it asks to wait.
         retry_after: Option<Duration>,
     },
+    /// A file that is downloaded can't be written.
+    #[error("{method}: the file can't be written ({source}): make room in the folder of temporary files")]
+    Store {
+        /// The API method.
+        method: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// An answer of another form than expected.
     #[error("{method}: the answer can't be understood ({reason}): the platform may be of another version")]
     Answer {
@@ -101,7 +109,9 @@ impl eyespot_core::Error for ClientError {
         match self {
             Self::Missing { .. } | Self::Status { status: 404, .. } => ErrorKind::NotFound,
             Self::Setting { .. } | Self::Answer { .. } => ErrorKind::InvalidInput,
-            Self::EnvFile { .. } | Self::Network { .. } | Self::Status { .. } => ErrorKind::Io,
+            Self::EnvFile { .. } | Self::Network { .. } | Self::Status { .. } | Self::Store { .. } => {
+                ErrorKind::Io
+            }
         }
     }
 }

@@ -11,9 +11,11 @@
 //! Coordinates in files are pixels.
 
 mod read;
+mod sink;
 mod write;
 
 pub use read::{Project, ProjectItem};
+pub use sink::ProjectSink;
 pub use write::ProjectWriter;
 
 use std::path::{Path, PathBuf};
@@ -65,6 +67,20 @@ pub enum ProjectError {
         /// The folder.
         folder: PathBuf,
     },
+    /// Results would go over the annotations of their input.
+    #[error("{}: results can't go into the project that they come from: use another folder", folder.display())]
+    Same {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// An image that can't be stored.
+    #[error("{name}: can't be stored in the project: {reason}")]
+    Pixels {
+        /// The image.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// Classes or tags that don't fit.
     #[error(transparent)]
     Meta(#[from] MergeError),
@@ -82,9 +98,12 @@ impl eyespot_core::Error for ProjectError {
         match self {
             Self::NoProject { .. } => ErrorKind::NotFound,
             Self::File { .. } => ErrorKind::Io,
-            Self::Format { .. } | Self::Name { .. } | Self::Mixed { .. } | Self::Meta(_) => {
-                ErrorKind::InvalidInput
-            }
+            Self::Format { .. }
+            | Self::Name { .. }
+            | Self::Mixed { .. }
+            | Self::Same { .. }
+            | Self::Pixels { .. }
+            | Self::Meta(_) => ErrorKind::InvalidInput,
         }
     }
 }

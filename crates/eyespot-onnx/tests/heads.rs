@@ -1,6 +1,12 @@
-//! Every head against ONNX Runtime and a decoder in NumPy: `golden/heads.py` made graphs and results.
+//! Every head against ONNX Runtime and a decoder in NumPy: `golden/heads.py` made graphs and results. Published models on
+//! real photos, and files that are no models.
 #![cfg(feature = "ort")]
 #![allow(clippy::unwrap_used, reason = "tests")]
+
+#[path = "heads/published.rs"]
+mod published;
+#[path = "heads/robust.rs"]
+mod robust;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -39,6 +45,17 @@ struct Output {
 
 const WIDTH: u16 = 96;
 const HEIGHT: u16 = 60;
+
+/// Opens a model; `None`, said loudly, where there is no ONNX Runtime.
+fn open(path: &Path) -> Option<Result<OnnxPredictor, OnnxError>> {
+    match OnnxPredictor::open(path, EngineChoice::OnnxRuntime) {
+        Err(error @ OnnxError::Library { .. }) => {
+            eprintln!("IGNORED: {error}");
+            None
+        }
+        opened => Some(opened),
+    }
+}
 
 fn golden() -> (std::path::PathBuf, BTreeMap<String, Case>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -130,12 +147,8 @@ fn every_head_through_onnx_runtime() {
     let (folder, cases) = golden();
     assert_eq!(cases.len(), 33);
     for (name, case) in &cases {
-        match OnnxPredictor::open(folder.join("yolox.onnx"), EngineChoice::OnnxRuntime) {
-            Err(error @ OnnxError::Library { .. }) => {
-                eprintln!("IGNORED: {error}");
-                return;
-            }
-            opened => drop(opened.unwrap()),
+        if open(&folder.join("yolox.onnx")).is_none() {
+            return;
         }
         check(name, case, &folder, EngineChoice::OnnxRuntime);
     }

@@ -1,5 +1,6 @@
 //! Results to an MQTT broker.
 
+use std::collections::VecDeque;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use eyespot_core::{ErrorType, Record, Sink};
-use rumqttc::{Client, Connection, Event, Packet, QoS};
+use rumqttc::{Client, Connection, Event, EventLoop, Packet, QoS, Request};
 
 use crate::{JsonLines, MediaError, Zones};
 
@@ -82,9 +83,9 @@ impl FromStr for MqttOptions {
 
 /// Publishes a message per frame, in the words of [`JsonLines`], at least once (quality of service 1).
 ///
-/// Writing never waits for the network. A lost connection is made anew. What finds no room in the queue is lost and
-/// counted. Flushing waits for the acknowledgements, and tells of messages that have none, such as those that were under
-/// way when a broker stopped.
+/// Writing never waits for the network. A lost connection is made anew, and what a broker had not acknowledged when it
+/// stopped is sent again, in its order: a subscriber may get it twice. What finds no room in the queue is lost and
+/// counted. Flushing waits for the acknowledgements, and tells of messages that have none.
 pub struct MqttSink {
     lines: JsonLines<Vec<u8>>,
     client: Client,
@@ -98,6 +99,8 @@ pub struct MqttSink {
 #[derive(Debug, Default)]
 struct Shared {
     acknowledged: AtomicU64,
+    /// Messages of broken connections for which there was no room.
+    dropped: AtomicU64,
     stopped: AtomicBool,
     /// Why there is no connection.
     trouble: Mutex<Option<String>>,
@@ -112,6 +115,12 @@ impl core::fmt::Debug for MqttSink {
     }
 }
 
+/// Longer than connecting may take, which is 5 s.
+const CONNECTING: Duration = Duration::from_secs(6);
+
+/// Messages that may be under way without an acknowledgement.
+const UNDER_WAY: u16 = 100;
+
 /// The largest message: a frame full of masks.
 const MAX_MESSAGE: usize = 64 << 20;
 
@@ -123,14 +132,17 @@ impl MqttSink {
     pub fn new(options: MqttOptions, labels: &[impl AsRef<str>]) -> Result<Self, MediaError> {
         let mut mqtt = rumqttc::MqttOptions::new(&options.client_id, &options.host, options.port);
         mqtt.set_keep_alive(Duration::from_secs(15)).set_max_packet_size(MAX_MESSAGE, MAX_MESSAGE);
+        mqtt.set_inflight(UNDER_WAY);
         if let Some((user, password)) = &options.login {
             mqtt.set_credentials(user, password);
         }
-        let (client, connection) = Client::new(mqtt, options.queue.max(1));
+        let queue = options.queue.max(1);
+        let (client, connection) = Client::new(mqtt, queue);
         let shared = Arc::new(Shared::default());
         let listening = Arc::clone(&shared);
-        let thread =
-            thread::Builder::new().name("eyespot-mqtt".into()).spawn(move || listen(connection, &listening));
+        let thread = thread::Builder::new()
+            .name("eyespot-mqtt".into())
+            .spawn(move || listen(connection, queue, &listening));
         let thread = thread.map_err(|error| failed(&options, error.to_string()))?;
         let lines = JsonLines::new(Vec::new(), labels);
         Ok(Self { lines, client, options, sent: 0, lost: 0, shared, thread: Some(thread) })
@@ -145,8 +157,8 @@ impl MqttSink {
 
     /// Results that were lost so far because the queue was full.
     #[must_use]
-    pub const fn lost(&self) -> u64 {
-        self.lost
+    pub fn lost(&self) -> u64 {
+        self.lost + self.shared.dropped.load(Ordering::Relaxed)
     }
 }
 
@@ -176,7 +188,9 @@ impl Sink for MqttSink {
     fn flush(&mut self) -> Result<(), MediaError> {
         let deadline = Instant::now() + self.options.timeout;
         loop {
-            let missing = self.sent.saturating_sub(self.shared.acknowledged.load(Ordering::Relaxed));
+            let settled = self.shared.acknowledged.load(Ordering::Relaxed)
+                + self.shared.dropped.load(Ordering::Relaxed);
+            let missing = self.sent.saturating_sub(settled);
             if missing == 0 {
                 return Ok(());
             }
@@ -204,19 +218,63 @@ impl Drop for MqttSink {
     }
 }
 
-/// Keeps the connection up.
-fn listen(mut connection: Connection, shared: &Shared) {
+/// Keeps the connection up. `queue` is how many messages of broken connections are kept.
+fn listen(mut connection: Connection, queue: usize, shared: &Shared) {
+    let mut kept = Kept::default();
     while !shared.stopped.load(Ordering::Relaxed) {
-        match connection.recv_timeout(Duration::from_millis(200)) {
+        kept.feed(&mut connection.eventloop);
+        // Connecting has a timeout of its own; one that is cut short each time would never succeed on a slow network.
+        let connected = connection.eventloop.network.is_some();
+        let patience = if connected { Duration::from_millis(200) } else { CONNECTING };
+        match connection.recv_timeout(patience) {
             Ok(Ok(Event::Incoming(Packet::PubAck(_)))) => {
                 shared.acknowledged.fetch_add(1, Ordering::Relaxed);
             }
             Ok(Ok(_)) | Err(rumqttc::RecvTimeoutError::Timeout) => {}
             Ok(Err(error)) => {
+                let dropped = kept.take(&mut connection.eventloop, queue);
+                shared.dropped.fetch_add(dropped, Ordering::Relaxed);
                 *shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
                 thread::sleep(Duration::from_millis(500));
             }
             Err(rumqttc::RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// The messages of a broken connection, in their order. The event loop collects them when the connection breaks, but
+/// forgets them where the broker knows nothing of the session, as after a restart.
+#[derive(Default)]
+struct Kept(VecDeque<Request>);
+
+impl Kept {
+    /// Takes what the event loop collected; gives how many messages found no room.
+    fn take(&mut self, events: &mut EventLoop, room: usize) -> u64 {
+        // What was under way is older than what is kept, and that is older than what no connection has seen.
+        let (mut sent, mut unsent) = (VecDeque::new(), VecDeque::new());
+        for request in events.pending.drain(..) {
+            let Request::Publish(mut message) = request else { continue };
+            if message.pkid == 0 {
+                unsent.push_back(Request::Publish(message));
+            } else {
+                // To the next broker it is a new one.
+                message.pkid = 0;
+                sent.push_back(Request::Publish(message));
+            }
+        }
+        sent.append(&mut self.0);
+        sent.append(&mut unsent);
+        let dropped = sent.len().saturating_sub(room);
+        sent.truncate(room);
+        self.0 = sent;
+        dropped as u64
+    }
+
+    /// Gives a connection the next one. It would take all at once, also more than may be under way.
+    fn feed(&mut self, events: &mut EventLoop) {
+        let connected = events.network.is_some();
+        if connected && events.pending.is_empty() && events.state.inflight() < UNDER_WAY {
+            events.pending.extend(self.0.pop_front());
         }
     }
 }

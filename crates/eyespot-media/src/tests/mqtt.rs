@@ -1,6 +1,7 @@
 //! Results at a real broker.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -17,15 +18,39 @@ struct Broker(Child);
 impl Broker {
     /// `None`, said loudly, where there is no mosquitto.
     fn start(port: u16) -> Option<Self> {
+        Self::with(&["-p", &port.to_string()])
+    }
+
+    fn with(arguments: &[&str]) -> Option<Self> {
         let broker = ["mosquitto", "/usr/sbin/mosquitto"].iter().find_map(|name| {
             let mut command = Command::new(name);
-            command.args(["-p", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
+            command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
             command.spawn().ok().map(Self)
         });
         if broker.is_none() {
             eprintln!("IGNORED: no mosquitto (`apt install mosquitto`)");
         }
         broker
+    }
+}
+
+#[cfg(unix)]
+impl Broker {
+    /// A broker that remembers its subscriptions in a folder.
+    fn remembering(port: u16, folder: &Path) -> Option<Self> {
+        let settings = folder.join("broker.conf");
+        // As root it would become a user who may not write there.
+        let text = format!(
+            "listener {port} 127.0.0.1\nallow_anonymous true\nuser root\npersistence true\npersistence_location {}/\n",
+            folder.display()
+        );
+        std::fs::write(&settings, text).unwrap();
+        Self::with(&["-c", settings.to_str().unwrap()])
+    }
+
+    fn signal(&self, signal: &str) {
+        let kill = Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
+        assert!(kill.success());
     }
 }
 
@@ -41,9 +66,9 @@ fn free_port() -> u16 {
 }
 
 /// The messages of the topics `cam/#`.
-fn subscribe(port: u16) -> Receiver<Vec<u8>> {
+fn subscribe(port: u16, remembered: bool) -> Receiver<Vec<u8>> {
     let mut settings = rumqttc::MqttOptions::new("reader", "127.0.0.1", port);
-    settings.set_keep_alive(Duration::from_secs(15));
+    settings.set_keep_alive(Duration::from_secs(15)).set_clean_session(!remembered);
     let (client, mut connection) = rumqttc::Client::new(settings, 10);
     client.subscribe("cam/#", QoS::AtLeastOnce).unwrap();
     let (sender, received) = channel();
@@ -73,7 +98,7 @@ fn subscribe(port: u16) -> Receiver<Vec<u8>> {
 fn a_real_broker_gets_every_message() {
     let port = free_port();
     let Some(_broker) = Broker::start(port) else { return };
-    let received = subscribe(port);
+    let received = subscribe(port, false);
     let options: MqttOptions = format!("mqtt://127.0.0.1:{port}/cam/1").parse().unwrap();
     let options = MqttOptions { timeout: Duration::from_secs(30), ..options };
     let mut sink = MqttSink::new(options, &["person"]).unwrap();
@@ -88,6 +113,58 @@ fn a_real_broker_gets_every_message() {
         assert_eq!((&line["frame"], &line["objects"][0]["class"]), (&index.into(), &"person".into()));
     }
     assert_eq!(sink.lost(), 0);
+}
+
+/// The broker stops answering, is killed with messages under way, and comes back after others were published.
+#[cfg(unix)]
+#[test]
+fn a_broker_that_is_killed_gets_every_message_when_it_is_back() {
+    let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
+    let Some(broker) = Broker::remembering(port, folder.path()) else { return };
+    let received = subscribe(port, true);
+    let options = MqttOptions { port, topic: "cam/1".into(), ..MqttOptions::new("127.0.0.1") };
+    let options = MqttOptions { timeout: Duration::from_secs(30), ..options };
+    let mut sink = MqttSink::new(options, &["person"]).unwrap();
+    let publish = |range: std::ops::Range<u64>, sink: &mut MqttSink| {
+        range.for_each(|index| write(sink, "a.mp4", index, 0, &results()));
+    };
+    publish(0..20, &mut sink);
+    sink.flush().unwrap();
+    // The subscription is on the disk; without this a restart forgets it.
+    broker.signal("-USR1");
+    let remembers = || folder.path().join("mosquitto.db").exists();
+    assert!((0..100).any(|_| remembers() || {
+        thread::sleep(Duration::from_millis(50));
+        false
+    }));
+    thread::sleep(Duration::from_millis(200));
+    // More than may be under way, and no answer.
+    broker.signal("-STOP");
+    publish(20..200, &mut sink);
+    thread::sleep(Duration::from_millis(300));
+    drop(broker);
+    publish(200..300, &mut sink);
+    thread::sleep(Duration::from_millis(700));
+    let _broker = Broker::remembering(port, folder.path()).unwrap();
+    publish(300..320, &mut sink);
+    sink.flush().unwrap();
+    assert_eq!(sink.lost(), 0);
+
+    let mut frames: Vec<u64> = Vec::new();
+    while frames.last() != Some(&319) {
+        let message = received.recv_timeout(Duration::from_secs(20)).unwrap();
+        // Nothing stands for a lost connection of the reader.
+        if message.is_empty() {
+            continue;
+        }
+        let line: serde_json::Value = serde_json::from_slice(&message).unwrap();
+        let frame = line["frame"].as_u64().unwrap();
+        // Twice is allowed, in another order it is not.
+        if !frames.contains(&frame) {
+            frames.push(frame);
+        }
+    }
+    assert_eq!(frames, (0..320).collect::<Vec<_>>());
 }
 
 #[test]

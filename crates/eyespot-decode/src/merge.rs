@@ -36,8 +36,9 @@ pub enum MergeMethod {
 
 /// Joins overlapping detections in place.
 ///
-/// The detections are sorted by score; each one that is left takes all of its class that overlap its own box by more
-/// than the threshold. `O(n log n + n * kept)`.
+/// The detections are sorted by score, equal ones by area; each one that is left takes all of its class that overlap its own
+/// box by more than the threshold. So of a whole object and a piece of it with the same score the whole is left.
+/// `O(n log n + n * kept)`.
 ///
 /// A detection that takes others keeps its score, class, track, mask and keypoints. With [`MergeMethod::Nmm`] the box
 /// grows but the mask does not: [`Merged::masks_cut`] counts how often a mask was left out. Oriented boxes are
@@ -93,9 +94,17 @@ impl Merge {
         self
     }
 
-    /// Joins what overlaps. The detections are sorted by score afterwards.
+    /// Joins what overlaps. The detections are sorted by score afterwards, the larger first of equal ones.
     pub fn apply(&self, predictions: &mut PredictionsMut<'_>) -> Merged {
-        predictions.sort_by_score();
+        let area = |detection: &Detection| extent(detection).area();
+        // After the score and the area the order is that of `sort_by_score`: it depends on nothing but the detections.
+        predictions.detections_mut().sort_unstable_by(|a, b| {
+            (b.score.total_cmp(&a.score))
+                .then_with(|| area(b).total_cmp(&area(a)))
+                .then(a.class.cmp(&b.class))
+                .then(a.bbox.x1.total_cmp(&b.bbox.x1))
+                .then(a.bbox.y1.total_cmp(&b.bbox.y1))
+        });
         let mut merged = Merged::default();
         let mut rest = predictions.detections_mut();
         while let Some((best, others)) = rest.split_first_mut() {

@@ -132,6 +132,34 @@ proptest! {
             prop_assert!(left.iter().any(|d| inside(d) && d.score >= c.score));
         }
     }
+
+    /// Of an object and a piece of it with the same score the object is left, wherever the piece is cut off, also where it
+    /// reaches out of the object a little, and in whichever order they come.
+    #[test]
+    fn a_piece_is_not_taken_before_the_whole(
+        whole in candidate(),
+        (x, y) in (prop_oneof![Just(0.0), 0.0f32..1.0], prop_oneof![Just(0.0), 0.0f32..1.0]),
+        (width, height) in (0.05f32..0.95, 0.05f32..0.95),
+        out in prop_oneof![Just(0.0), 0.0f32..0.3],
+        threshold in 0.0f32..0.6,
+        piece_first: bool,
+    ) {
+        let bbox = whole.bbox;
+        let (width, height) = (width * bbox.width(), height * bbox.height());
+        let left = bbox.x1 + x * (bbox.width() - width) - out * width;
+        let top = bbox.y1 + y * (bbox.height() - height);
+        let piece = BBox::from_xywh(left, top, width, height);
+        let mut boxes = [bbox, piece];
+        if piece_first {
+            boxes.reverse();
+        }
+        let suppressed = (Merge::nms(threshold).with_overlap(Overlap::Ios), bbox);
+        for (merge, expected) in [suppressed, (Merge::nmm(threshold), bbox.union_box(&piece))] {
+            let mut storage = storage_of(&boxes.map(|bbox| (bbox, whole.score)));
+            prop_assert_eq!(merge.apply(&mut storage.view_mut()).joined, 1);
+            prop_assert_eq!(storage.view().detections()[0].bbox, expected);
+        }
+    }
 }
 
 fn storage_of(detections: &[(BBox, f32)]) -> Predictions<8, 64> {

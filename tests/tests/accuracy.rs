@@ -16,7 +16,7 @@ fn yolox_nano() -> Option<Model> {
 
 fn model(weights: &str) -> Option<Model> {
     let weights = data(weights)?;
-    let options = LoadOptions { device: "cpu".into() };
+    let options = LoadOptions::on("cpu");
     let loader = Loader::from_env().unwrap();
     Some(loader.load(weights.to_str().unwrap(), &options, &mut NoProgress).unwrap())
 }

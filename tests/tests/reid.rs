@@ -18,7 +18,7 @@ type Tracks = BTreeMap<TrackId, usize>;
 /// them.
 fn people(video: &str, frames: Range<u64>, with_reid: bool) -> Option<Tracks> {
     let (detector, embedder) = (data("models/yolox_nano.onnx")?, data("models/osnet_x0_25_market1501.onnx")?);
-    let options = LoadOptions { device: "cpu".into() };
+    let options = LoadOptions::on("cpu");
     let loader = Loader::from_env().unwrap();
     let model = loader.load(detector.to_str().unwrap(), &options, &mut NoProgress).unwrap();
     let wanted = [format!("with_reid={with_reid}"), format!("reid_model={}", embedder.display())];

@@ -162,6 +162,25 @@ fn drawings_are_as_they_were_asked_for() {
     assert!(filled > 1000, "{filled}");
 }
 
+/// What counts as motion is a setting of that model; what all models know can be set the same way.
+#[test]
+fn settings_of_the_model_are_given_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    walkers::write_images(dir.path(), 40..70);
+    let objects = |set: &[&str]| {
+        let all = ["predict", text(dir.path()), "--model", "motion", "--json", "-", "--quiet"];
+        let output = eyespot(&[&all[..], set].concat());
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+        let count =
+            |line: &str| serde_json::from_str::<Value>(line).unwrap()["objects"].as_array().unwrap().len();
+        lines.lines().map(count).sum::<usize>()
+    };
+    assert!(objects(&["--set", "threshold=20"]) > 0);
+    assert_eq!(objects(&["--set", "min_area=0.5"]), 0);
+    assert_eq!(objects(&["--set", "confidence_threshold=1"]), 0);
+}
+
 #[test]
 fn video_settings_choose_frames() {
     let Some(video) = data("videos/cars_1280x720.mp4") else { return };
@@ -292,6 +311,13 @@ fn wrong_wishes_are_explained() {
         (&["predict", image, "--model", "motion", "--classes", "mowing"], 1, &["mowing", "moving"]),
         (&["predict", image, "--model", "motion", "--conf", "1.5"], 1, &["conf", "1.5"]),
         (&["predict", image, "--model", "motion", "--conf", "nan"], 1, &["conf"]),
+        (&["predict", image, "--model", "motion", "--set", "min_aera=0.1"], 1, &["min_aera", "min_area"]),
+        (&["predict", image, "--model", "motion", "--set", "min_area=7"], 1, &["min_area", "0..=1"]),
+        (&["predict", image, "--model", "motion", "--set", "threshold=x"], 1, &["threshold=x"]),
+        (&["predict", image, "--set", "conf"], 2, &["--set", "NAME=VALUE"]),
+        (&["predict", image, "--conf", "0.3", "--set", "conf=0.4"], 1, &["--conf", "--set conf=0.4"]),
+        (&["predict", image, "--model", broken, "--set", "head=yolo"], 1, &["`yolo`"]),
+        (&["predict", image, "--model", broken, "--set", "fit=center"], 1, &["`fit`", "input.fit"]),
         (
             &["predict", image, "--model", "motion", "--tracking", "--tracking-config", "track_bufer=3"],
             1,

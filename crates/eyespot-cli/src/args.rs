@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use output::{Anchor, ColorBy, Drawing, Output, Places};
-pub(crate) use values::{Overlap, Shape, Size};
+pub(crate) use values::{Overlap, Setting, Shape, Size};
 
 use crate::outbox::OutboxCommand;
 use crate::upload::{FromPlatform, UploadArgs};
@@ -170,6 +170,10 @@ pub(crate) struct ModelArgs {
     /// Where it runs: auto, cpu, wgpu or wgpu:N; for ONNX files also onnxruntime [default: the board's].
     #[arg(long)]
     pub(crate) device: Option<String>,
+    /// A setting of the model: of motion (min_area=0.01), of an ONNX file (head=yolov8), or whatever a model elsewhere
+    /// knows. What has a flag of its own can be said here too (conf=0.4). May be given several times.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<Setting>,
     /// Never fetch weights.
     #[arg(long)]
     pub(crate) offline: bool,

@@ -13,6 +13,7 @@ mod predict;
 mod progress;
 #[cfg(feature = "serve")]
 mod serve;
+mod settings;
 mod upload;
 
 use std::process::ExitCode;

@@ -1,10 +1,12 @@
 //! Models as the arguments name them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use eyespot_core::Boxed;
 use eyespot_remote::{Connect as _, Endpoint, FallbackCounts, RemoteOptions, WithFallback};
 use eyespot_runtime::{LoadOptions, Loaded, Loader, Model, RuntimeError, Tracking};
+use serde_json::Value;
 
 use crate::args::ModelArgs;
 use crate::progress::Download;
@@ -31,16 +33,18 @@ pub(crate) fn device(args: &ModelArgs, board: &Board) -> String {
 /// Loads the model, and what describes objects for the tracker, with a progress bar where weights must be fetched.
 pub(crate) fn model(
     args: &ModelArgs,
+    settings: BTreeMap<String, String>,
     tracking: Option<&Tracking>,
     board: &Board,
     quiet: bool,
 ) -> Result<Ready, Failure> {
     let loader = loader(args)?;
-    let options = LoadOptions { device: device(args, board) };
+    let options = LoadOptions::on(device(args, board));
     let ready = match (is_elsewhere(&args.model), &args.fallback) {
-        (true, fallback) => connect(args, fallback.as_deref(), &loader, &options, quiet)?,
+        (true, fallback) => connect(args, settings, fallback.as_deref(), &loader, &options, quiet)?,
         (false, None) => {
-            let model = loader.load(&args.model, &options, &mut Download::new(quiet, &args.model))?;
+            let own = LoadOptions { settings, ..options.clone() };
+            let model = loader.load(&args.model, &own, &mut Download::new(quiet, &args.model))?;
             Ready { model, fallback: None }
         }
         (false, Some(_)) => return Err("--fallback is for a --model elsewhere, like http://host:8000".into()),
@@ -60,6 +64,7 @@ fn is_elsewhere(model: &str) -> bool {
 
 fn connect(
     args: &ModelArgs,
+    settings: BTreeMap<String, String>,
     fallback: Option<&str>,
     loader: &Loader,
     options: &LoadOptions,
@@ -68,6 +73,9 @@ fn connect(
     let endpoint: Endpoint = args.model.parse()?;
     let mut remote = RemoteOptions::default();
     remote.certificate.clone_from(&args.trust);
+    // Numbers and lists as such, everything else as text.
+    let value = |text: String| serde_json::from_str(&text).unwrap_or(Value::String(text));
+    remote.settings = settings.into_iter().map(|(name, text)| (name, value(text))).collect();
     let Some(local) = fallback else {
         return Ok(Ready { model: Model::connect_with(&endpoint, &remote)?, fallback: None });
     };

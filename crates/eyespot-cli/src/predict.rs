@@ -18,14 +18,15 @@ use indicatif::ProgressBar;
 
 use crate::args::{self, Predict};
 use crate::output::Output;
-use crate::{Board, Failure, Outcome, load, progress, upload};
+use crate::{Board, Failure, Outcome, load, progress, settings, upload};
 
 /// Messages about broken frames that are shown one by one; further ones are only counted.
 const SHOWN_FAILURES: u64 = 10;
 
 pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outcome, Failure> {
     // Whatever is wrong with the arguments is said before weights are fetched or anything is written.
-    let settings = settings(predict)?;
+    let mut settings = settings(predict)?;
+    let own = settings::common(&predict.model.set, &mut settings)?;
     let zones = zones(&predict.places)?;
     let platform = predict.platform.input();
     let kind = platform.as_ref().map_or(SourceKind::Local, UploadInput::kind);
@@ -38,7 +39,7 @@ pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outco
     if let Some(upload) = &upload {
         upload.check(&found)?;
     }
-    let loaded = load::model(&predict.model, settings.tracking.as_ref(), board, quiet)?;
+    let loaded = load::model(&predict.model, own, settings.tracking.as_ref(), board, quiet)?;
     let model = &loaded.model;
     let start = Instant::now();
     let mut session = found.predict(model, &settings)?;

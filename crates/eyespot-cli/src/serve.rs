@@ -11,7 +11,7 @@ use eyespot_serve::{Limits, Models, Platform, ServeOptions, Server, Signals, Sup
 use eyespot_supervisely::client::{ClientError, Connection};
 
 use crate::args::serve::{self as args, Serve};
-use crate::{Board, Failure, Outcome, load};
+use crate::{Board, Failure, Outcome, load, settings};
 
 /// The token of the server, where no file has it.
 const TOKEN: &str = "EYESPOT_TOKEN";
@@ -20,7 +20,8 @@ pub(crate) fn run(serve: &Serve, board: &Board, quiet: bool) -> Result<Outcome, 
     // Whatever is wrong with the arguments is said before weights are fetched.
     let mut options = options(serve)?;
     let tracking = options.live.as_ref().and_then(|(_, settings)| settings.tracking.clone());
-    let model = load::model(&serve.model, tracking.as_ref(), board, quiet)?.model;
+    let own = settings::by_name(&serve.model.set)?;
+    let model = load::model(&serve.model, own, tracking.as_ref(), board, quiet)?.model;
     options.models = Some(Arc::new(Known::new(serve, board)?));
     let name = model.name().to_owned();
     let mut signals = Signals::catch()?;
@@ -139,7 +140,7 @@ impl Models for Known {
     }
 
     fn load(&self, name: &str, device: Option<&str>) -> Result<Model, RuntimeError> {
-        let options = LoadOptions { device: device.unwrap_or(&self.device).to_owned() };
+        let options = LoadOptions::on(device.unwrap_or(&self.device));
         self.loader.load(name, &options, &mut NoProgress)
     }
 }

@@ -32,6 +32,12 @@ pub enum OnnxError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A setting that stands for a field of the manifest is not usable.
+    #[error("the settings: {reason}")]
+    Setting {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An input of the graph is of a form that no image fits.
     #[error("the graph's input {port}: {reason}")]
     Input {
@@ -127,6 +133,7 @@ impl Error for OnnxError {
             Self::Size { .. }
             | Self::Damaged { .. }
             | Self::Manifest { .. }
+            | Self::Setting { .. }
             | Self::Input { .. }
             | Self::Head { .. } => ErrorKind::InvalidInput,
             Self::Unrecognised { .. } | Self::Engine { .. } | Self::FixedSize { .. } => {

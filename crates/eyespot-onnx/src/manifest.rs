@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use eyespot_decode::{Activation, Background, BoxFormat};
 use eyespot_image::{Channels, Fit, Layout};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{Kind, OnnxError};
 
@@ -77,6 +78,31 @@ pub struct InputManifest {
 }
 
 impl Manifest {
+    /// The fields by the names that [`beside_with`](Self::beside_with) knows.
+    pub const FIELDS: &'static [&'static str] = &[
+        "name",
+        "head",
+        "outputs",
+        "classes",
+        "conf",
+        "iou",
+        "format",
+        "normalized",
+        "activation",
+        "background",
+        "first_label",
+        "strides",
+        "keypoint_values",
+        "skeleton",
+        "input.size",
+        "input.channels",
+        "input.layout",
+        "input.mean",
+        "input.std",
+        "input.fit",
+        "input.pad",
+    ];
+
     /// Where the manifest of a model is: beside it, with the ending `.json`.
     #[must_use]
     pub fn path_of(model: &Path) -> PathBuf {
@@ -88,12 +114,43 @@ impl Manifest {
     /// # Errors
     /// [`OnnxError::Read`] where it can't be read, [`OnnxError::Manifest`] where it is not right.
     pub fn beside(model: &Path) -> Result<Self, OnnxError> {
+        Self::beside_with(model, [])
+    }
+
+    /// The manifest beside a model, with some of its [`FIELDS`](Self::FIELDS) set: `("head", "yolov8")`,
+    /// `("input.size", "[480, 640]")`. Values are JSON, or text as it is.
+    ///
+    /// # Errors
+    /// As [`beside`](Self::beside), and [`OnnxError::Setting`] where a field is not right.
+    pub fn beside_with<'a>(
+        model: &Path,
+        fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, OnnxError> {
         let path = Self::path_of(model);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text).map_err(|reason| OnnxError::Manifest { path, reason }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(OnnxError::Read { path, error }),
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => "{}".to_owned(),
+            Err(error) => return Err(OnnxError::Read { path, error }),
+        };
+        let manifest = Self::parse(&text).map_err(|reason| OnnxError::Manifest { path, reason })?;
+        let mut fields = fields.into_iter().peekable();
+        if fields.peek().is_none() {
+            return Ok(manifest);
         }
+        let set = |reason: String| OnnxError::Setting { reason };
+        // It was parsed before.
+        let mut whole: Value = serde_json::from_str(&text).unwrap_or_default();
+        for (name, value) in fields {
+            let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+            let place = name.split('.').try_fold(&mut whole, |whole, part| {
+                if whole.is_null() {
+                    *whole = Value::Object(serde_json::Map::new());
+                }
+                whole.as_object_mut().map(|fields| fields.entry(part).or_insert(Value::Null))
+            });
+            *place.ok_or_else(|| set(format!("no field `{name}`")))? = value;
+        }
+        Self::parse(&whole.to_string()).map_err(set)
     }
 
     /// Reads a manifest from JSON and checks its ranges.

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 /// How frames travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -36,6 +38,8 @@ pub struct RemoteOptions {
     pub probe: Duration,
     /// A PEM file with the certificate to trust instead of those that browsers trust: for a server that signed its own.
     pub certificate: Option<PathBuf>,
+    /// Settings that go with every request, whatever they mean to the other side. Those of a prediction go before them.
+    pub settings: Map<String, Value>,
 }
 
 impl Default for RemoteOptions {
@@ -47,6 +51,7 @@ impl Default for RemoteOptions {
             tries: 2,
             probe: Duration::from_secs(5),
             certificate: None,
+            settings: Map::new(),
         }
     }
 }

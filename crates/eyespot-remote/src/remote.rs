@@ -100,6 +100,7 @@ impl Described {
 pub(crate) struct Asker {
     pub(crate) http: Arc<Http>,
     encoding: Encoding,
+    settings: Map<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -111,7 +112,8 @@ struct Answer {
 
 impl Asker {
     pub(crate) fn new(endpoint: &Endpoint, options: &RemoteOptions) -> Result<Self, RemoteError> {
-        Ok(Self { http: Arc::new(Http::new(endpoint, options)?), encoding: options.encoding })
+        let http = Arc::new(Http::new(endpoint, options)?);
+        Ok(Self { http, encoding: options.encoding, settings: options.settings.clone() })
     }
 
     /// Gives `take` what was found in each frame: in all of them, or after an error in none.
@@ -131,9 +133,9 @@ impl Asker {
             body.extend(encode(&frame.image, self.encoding)?);
         }
         part(&mut body, &boundary, "name=\"state\"");
-        body.extend(
-            json!({"settings": settings(options, labels), "batch_size": frames.len()}).to_string().bytes(),
-        );
+        let mut all = self.settings.clone();
+        all.extend(settings(options, labels));
+        body.extend(json!({"settings": all, "batch_size": frames.len()}).to_string().bytes());
         body.extend(format!("\r\n--{boundary}--\r\n").bytes());
         let content_type = format!("multipart/form-data; boundary={boundary}");
         let answers: Vec<Answer> = self.http.post("inference_batch", &content_type, &body)?;
@@ -166,7 +168,7 @@ fn part(body: &mut Vec<u8>, boundary: &str, disposition: &str) {
 }
 
 /// The settings that were given, in the words of the protocol. What is left out is the other side's default.
-fn settings(options: &PredictOptions<'_>, labels: &[&str]) -> Value {
+fn settings(options: &PredictOptions<'_>, labels: &[&str]) -> Map<String, Value> {
     // Outside of the range of both options, so it can only be the default.
     const UNSET: f32 = -1.0;
     const NO_SIZE: InputSize = InputSize::new(0, 0);
@@ -191,7 +193,7 @@ fn settings(options: &PredictOptions<'_>, labels: &[&str]) -> Value {
             numbered.filter(|(_, class)| classes.keeps(ClassId(*class))).map(|(label, _)| *label).collect();
         settings.insert("classes".to_owned(), kept.into());
     }
-    Value::Object(settings)
+    settings
 }
 
 #[cfg(test)]
@@ -203,7 +205,7 @@ mod tests {
 
     #[test]
     fn only_settings_that_were_given_are_sent() {
-        assert_eq!(settings(&PredictOptions::new(), &["a"]), json!({}));
+        assert!(settings(&PredictOptions::new(), &["a"]).is_empty());
         let mut set = ClassSet::<1>::new();
         set.insert(ClassId(1)).unwrap();
         let options = PredictOptions::new()
@@ -214,6 +216,6 @@ mod tests {
             .with_img_size(InputSize::new(320, 640))
             .with_classes(set.as_filter());
         let expected = json!({"conf": 0.4, "iou": 0.0, "img_size": [640, 320], "classes": ["b"]});
-        assert_eq!(settings(&options, &["a", "b"]), expected);
+        assert_eq!(Value::Object(settings(&options, &["a", "b"])), expected);
     }
 }

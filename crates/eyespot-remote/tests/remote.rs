@@ -116,6 +116,21 @@ fn a_token_is_shown_and_never_told() {
     }
 }
 
+/// Settings of the connection go with every request; those of a prediction go before them.
+#[test]
+fn settings_of_the_other_side_go_with_every_request() {
+    let server = start();
+    let mut options = exact();
+    options.settings.insert("conf".into(), 0.5.into());
+    options.settings.insert("of_another_model".into(), "yes".into());
+    let model = Model::connect_with(&url(&server).parse().unwrap(), &options).unwrap();
+    let scores = |conf| {
+        let found = all(&model, input(5, 0), &Settings { conf, ..Settings::default() });
+        found[0].iter().map(|row| row.2).collect::<Vec<_>>()
+    };
+    assert_eq!((scores(None), scores(Some(0.3))), (vec![0.75], vec![0.75, 0.375]));
+}
+
 #[test]
 fn what_is_wrong_is_told() {
     let mut server = start();

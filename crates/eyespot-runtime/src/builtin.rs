@@ -3,13 +3,49 @@
 use eyespot_core::{AnyError, Boxed};
 use eyespot_motion::{MotionConfig, MotionPredictor, MotionStorage};
 
-use crate::registry::BoxedPredictor;
+use crate::registry::{BoxedPredictor, LoadOptions};
+
+/// The settings of the motion predictor: the fields of [`MotionConfig`].
+pub(crate) const MOTION: &[&str] =
+    &["threshold", "min_area", "merge_gap", "adapt_seconds", "absorb_seconds", "scene_change"];
 
 /// The motion predictor, on a grid that keeps small objects of a Full HD camera.
-pub(crate) fn motion() -> Result<BoxedPredictor, AnyError> {
+pub(crate) fn motion(options: &LoadOptions) -> Result<BoxedPredictor, AnyError> {
+    let mut config = MotionConfig::default();
+    for (name, value) in &options.settings {
+        let wrong = || AnyError::new(WrongValue { setting: name.clone(), value: value.clone() });
+        let field = match name.as_str() {
+            "threshold" => {
+                config.threshold = value.parse().map_err(|_| wrong())?;
+                continue;
+            }
+            "min_area" => &mut config.min_area,
+            "merge_gap" => &mut config.merge_gap,
+            "adapt_seconds" => &mut config.adapt_seconds,
+            "absorb_seconds" => &mut config.absorb_seconds,
+            "scene_change" => &mut config.scene_change,
+            // Looked at before.
+            _ => continue,
+        };
+        *field = value.parse().map_err(|_| wrong())?;
+    }
     let storage = Box::new(MotionStorage::<320, 240>::new());
-    let predictor = MotionPredictor::new(MotionConfig::default(), storage).map_err(AnyError::new)?;
+    let predictor = MotionPredictor::new(config, storage).map_err(AnyError::new)?;
     Ok(Box::new(Boxed(predictor)))
+}
+
+/// A setting with a value of another kind.
+#[derive(Debug, thiserror::Error)]
+#[error("`{setting}={value}`: `{value}` is no number that fits")]
+struct WrongValue {
+    setting: String,
+    value: String,
+}
+
+impl eyespot_core::Error for WrongValue {
+    fn kind(&self) -> eyespot_core::ErrorKind {
+        eyespot_core::ErrorKind::InvalidInput
+    }
 }
 
 /// Any of the families of detectors in Burn.

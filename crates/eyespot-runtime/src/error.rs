@@ -75,6 +75,16 @@ pub enum RuntimeError {
     /// The system gives no thread.
     #[error("no thread for the session: {0}")]
     Thread(std::io::Error),
+    /// A setting that the model does not know.
+    #[error("model `{model}` has no setting `{setting}`{}", settings(known))]
+    UnknownSetting {
+        /// The model.
+        model: String,
+        /// The setting, as given.
+        setting: String,
+        /// Those that it has.
+        known: Vec<&'static str>,
+    },
     /// The model could not be loaded.
     #[error("model `{model}`: {error}")]
     Load {
@@ -83,6 +93,10 @@ pub enum RuntimeError {
         /// What its family says.
         error: AnyError,
     },
+}
+
+fn settings(known: &[&str]) -> String {
+    if known.is_empty() { ": it has none".to_owned() } else { format!(": it has {}", known.join(", ")) }
 }
 
 fn suggestion(nearest: &[String]) -> String {
@@ -96,9 +110,10 @@ fn suggestion(nearest: &[String]) -> String {
 impl Error for RuntimeError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownModel(_) | Self::UnknownClass { .. } | Self::MissingWeights { .. } => {
-                ErrorKind::NotFound
-            }
+            Self::UnknownModel(_)
+            | Self::UnknownClass { .. }
+            | Self::UnknownSetting { .. }
+            | Self::MissingWeights { .. } => ErrorKind::NotFound,
             Self::UnknownWeights { .. } => ErrorKind::Unsupported,
             Self::Option(_)
             | Self::Tracking { .. }

@@ -87,10 +87,8 @@ impl Loader {
         options: &LoadOptions,
         progress: &mut dyn Progress,
     ) -> Result<(Loaded<P>, Option<PathBuf>), RuntimeError> {
-        let failed = |error| RuntimeError::Load { model: model.to_owned(), error };
-        if let Some((_, factory)) = plugins.ready.iter().find(|(name, _)| name == model) {
-            let plugin = factory(options).map_err(failed)?;
-            return Ok((Loaded { plugin, device: "cpu".to_owned() }, None));
+        if let Some(plugin) = plugins.ready(model, options) {
+            return Ok((Loaded { plugin: plugin?, device: "cpu".to_owned() }, None));
         }
         let file = Path::new(model);
         if file.is_file() || is_weights_name(file) {
@@ -100,16 +98,18 @@ impl Loader {
             let family = plugins.families.iter().find(|family| family.reads(file));
             let family = family.ok_or_else(|| RuntimeError::UnknownWeights { path: file.to_owned() })?;
             let weights = Weights { name: None, file, cache: None };
-            return Ok((family.load(weights, options).map_err(failed)?, Some(file.to_owned())));
+            let loaded = Plugins::load(&**family, model, weights, options)?;
+            return Ok((loaded, Some(file.to_owned())));
         }
         let catalog = plugins.catalog()?;
         let entry = catalog.find(model)?;
         let family = plugins.families.iter().find(|family| family.name() == entry.family);
         let family = family.ok_or_else(|| RuntimeError::UnknownWeights { path: file.to_owned() })?;
+        options.check(model, family.settings())?;
         let path = self.store.pull(entry, &self.pull, progress)?;
         let cache = self.store.cache_path(entry, CACHE_TAG);
         let weights = Weights { name: Some(&entry.name), file: &path, cache: Some(&cache) };
-        Ok((family.load(weights, options).map_err(failed)?, Some(path)))
+        Ok((Plugins::load(&**family, model, weights, options)?, Some(path)))
     }
 }
 

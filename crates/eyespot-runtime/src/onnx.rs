@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use eyespot_core::{AnyError, Boxed};
-use eyespot_onnx::{EngineChoice, OnnxPredictor};
+use eyespot_onnx::{EngineChoice, Manifest, OnnxPredictor};
 
 use crate::registry::{Family, LoadOptions, Loaded, Weights};
 
@@ -13,7 +13,9 @@ pub(crate) struct OnnxFamily;
 
 fn open(file: &Path, options: &LoadOptions) -> Result<OnnxPredictor, AnyError> {
     let engine: EngineChoice = options.device.parse().map_err(AnyError::new)?;
-    OnnxPredictor::open(file, engine).map_err(AnyError::new)
+    let settings = options.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let manifest = Manifest::beside_with(file, settings).map_err(AnyError::new)?;
+    OnnxPredictor::with_manifest(file, manifest, engine).map_err(AnyError::new)
 }
 
 impl Family for OnnxFamily {
@@ -23,6 +25,10 @@ impl Family for OnnxFamily {
 
     fn manifest(&self) -> &'static str {
         r#"{"family": "onnx", "licence": "MIT OR Apache-2.0", "source": "", "models": []}"#
+    }
+
+    fn settings(&self) -> &[&'static str] {
+        Manifest::FIELDS
     }
 
     fn reads(&self, file: &Path) -> bool {

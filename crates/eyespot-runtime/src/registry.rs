@@ -1,5 +1,6 @@
 //! The models that a program knows, by name.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use eyespot_core::{AnyError, Embedder, Predictor};
@@ -18,11 +19,33 @@ pub type BoxedEmbedder = Box<dyn Embedder<Error = AnyError> + Send>;
 pub struct LoadOptions {
     /// `auto`, `cpu`, `wgpu` or `wgpu:N`. Ignored by models without a network.
     pub device: String,
+    /// Settings of the model itself, by name: those that it [knows](Family::settings).
+    pub settings: BTreeMap<String, String>,
+}
+
+impl LoadOptions {
+    /// On this device, everything else by default.
+    #[must_use]
+    pub fn on(device: impl Into<String>) -> Self {
+        Self { device: device.into(), ..Self::default() }
+    }
+
+    /// Are all settings among those that a model knows?
+    pub(crate) fn check(&self, model: &str, known: &[&'static str]) -> Result<(), RuntimeError> {
+        match self.settings.keys().find(|name| !known.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(setting) => Err(RuntimeError::UnknownSetting {
+                model: model.to_owned(),
+                setting: setting.clone(),
+                known: known.to_vec(),
+            }),
+        }
+    }
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { device: "auto".to_owned() }
+        Self { device: "auto".to_owned(), settings: BTreeMap::new() }
     }
 }
 
@@ -54,6 +77,11 @@ pub trait Family<P = BoxedPredictor>: Send + Sync {
     /// The manifest of its models, JSON.
     fn manifest(&self) -> &str;
 
+    /// Names of the settings that its models know, beside those that every caller may give.
+    fn settings(&self) -> &[&'static str] {
+        &[]
+    }
+
     /// Can it read a file of this kind?
     fn reads(&self, file: &Path) -> bool;
 
@@ -75,10 +103,17 @@ pub trait Family<P = BoxedPredictor>: Send + Sync {
 
 type Factory<P> = Box<dyn Fn(&LoadOptions) -> Result<P, AnyError> + Send + Sync>;
 
+/// A plugin without weights.
+pub(crate) struct Ready<P> {
+    name: String,
+    settings: &'static [&'static str],
+    factory: Factory<P>,
+}
+
 /// The models of one kind.
 pub(crate) struct Plugins<P> {
     /// Those without weights.
-    pub(crate) ready: Vec<(String, Factory<P>)>,
+    pub(crate) ready: Vec<Ready<P>>,
     pub(crate) families: Vec<Box<dyn Family<P>>>,
 }
 
@@ -89,13 +124,34 @@ impl<P> Default for Plugins<P> {
 }
 
 impl<P> Plugins<P> {
-    fn add(&mut self, name: String, factory: Factory<P>) {
-        self.ready.retain(|(known, _)| *known != name);
-        self.ready.push((name, factory));
+    fn add(&mut self, new: Ready<P>) {
+        self.ready.retain(|known| known.name != new.name);
+        self.ready.push(new);
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
-        self.ready.iter().map(|(name, _)| name.as_str())
+        self.ready.iter().map(|ready| ready.name.as_str())
+    }
+
+    /// The plugin without weights of this name; `None` where there is none.
+    pub(crate) fn ready(&self, name: &str, options: &LoadOptions) -> Option<Result<P, RuntimeError>> {
+        let ready = self.ready.iter().find(|ready| ready.name == name)?;
+        let made = options.check(name, ready.settings).and_then(|()| {
+            (ready.factory)(options).map_err(|error| RuntimeError::Load { model: name.to_owned(), error })
+        });
+        Some(made)
+    }
+
+    /// Loads a model of a family.
+    pub(crate) fn load(
+        family: &dyn Family<P>,
+        model: &str,
+        weights: Weights<'_>,
+        options: &LoadOptions,
+    ) -> Result<Loaded<P>, RuntimeError> {
+        options.check(model, family.settings())?;
+        let loaded = family.load(weights, options);
+        loaded.map_err(|error| RuntimeError::Load { model: model.to_owned(), error })
     }
 
     fn manifests(&self) -> impl Iterator<Item = &str> {
@@ -140,7 +196,7 @@ impl Registry {
     #[must_use]
     pub fn with_builtins() -> Self {
         let mut registry = Self::new();
-        registry.predictor("motion", |_| crate::builtin::motion());
+        registry.predictor_with_settings("motion", crate::builtin::MOTION, crate::builtin::motion);
         // Before those that would take any file.
         #[cfg(feature = "nn")]
         registry.family(crate::fixed_memory::EyeFamily);
@@ -169,7 +225,17 @@ impl Registry {
         name: impl Into<String>,
         factory: impl Fn(&LoadOptions) -> Result<BoxedPredictor, AnyError> + Send + Sync + 'static,
     ) {
-        self.predictors.add(name.into(), Box::new(factory));
+        self.predictor_with_settings(name, &[], factory);
+    }
+
+    /// Adds a predictor without weights that knows these settings.
+    pub fn predictor_with_settings(
+        &mut self,
+        name: impl Into<String>,
+        settings: &'static [&'static str],
+        factory: impl Fn(&LoadOptions) -> Result<BoxedPredictor, AnyError> + Send + Sync + 'static,
+    ) {
+        self.predictors.add(Ready { name: name.into(), settings, factory: Box::new(factory) });
     }
 
     /// Adds a family of networks that find objects.
@@ -183,7 +249,7 @@ impl Registry {
         name: impl Into<String>,
         factory: impl Fn(&LoadOptions) -> Result<BoxedEmbedder, AnyError> + Send + Sync + 'static,
     ) {
-        self.embedders.add(name.into(), Box::new(factory));
+        self.embedders.add(Ready { name: name.into(), settings: &[], factory: Box::new(factory) });
     }
 
     /// Adds a family of networks that describe how objects look.

@@ -46,6 +46,24 @@ impl FromStr for Overlap {
     }
 }
 
+/// A setting: `conf=0.4`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Setting {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+impl FromStr for Setting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no setting: write NAME=VALUE, like conf=0.4");
+        let (name, value) = text.split_once('=').ok_or_else(wrong)?;
+        let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
+        if name.is_empty() { Err(wrong()) } else { Ok(Self { name, value }) }
+    }
+}
+
 /// A zone or line: `door=320,480;320,0`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Shape {

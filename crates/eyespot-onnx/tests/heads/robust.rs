@@ -6,7 +6,7 @@ use eyespot_core::{
     Frame, ImageView, InputSize, PixelFormat, PredictOptions, PredictionsBuf, PredictionsStorage as _,
     Predictor as _,
 };
-use eyespot_onnx::{EngineChoice, OnnxError, OnnxPredictor};
+use eyespot_onnx::{EngineChoice, Manifest, OnnxError, OnnxPredictor};
 
 use super::open;
 
@@ -150,6 +150,37 @@ fn sizes_that_the_graph_fixes_stay_and_open_ones_change() {
     assert!(!results.view().is_empty());
     let huge = PredictOptions::new().with_img_size(InputSize::new(60000, 60000));
     assert!(open.predict(&frame, &huge, results.view_mut()).is_err());
+}
+
+/// Fields of the manifest that a caller sets go before those of the file.
+#[test]
+fn fields_of_the_manifest_can_be_set() {
+    let manifest = r#"{"head": "yolox", "conf": 0.5, "input": {"size": [64, 64], "fit": "center"}}"#;
+    let (_folder, model) = with_manifest("told.onnx", manifest);
+    let set = |fields: &[(&'static str, &'static str)]| Manifest::beside_with(&model, fields.to_vec());
+    let told =
+        set(&[("head", "yolov8"), ("classes", r#"["a", "b", "c"]"#), ("input.size", "[32, 64]")]).unwrap();
+    assert_eq!((told.conf, told.input.size), (Some(0.5), Some([32, 64])));
+    assert_eq!(told.input.fit, Manifest::beside(&model).unwrap().input.fit);
+    for (field, value, part) in [
+        ("head", "yolo", "unknown variant `yolo`"),
+        ("conf", "2", "between 0 and 1"),
+        ("input.sizes", "[1, 2]", "sizes"),
+        ("conf.x", "1", "no field `conf.x`"),
+    ] {
+        let error = set(&[(field, value)]).unwrap_err();
+        assert!(matches!(error, OnnxError::Setting { .. }), "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    // What is said of them is what there is.
+    for field in Manifest::FIELDS {
+        let refused = set(&[(field, "null")]).err().map(|error| error.to_string());
+        assert!(!refused.unwrap_or_default().contains("unknown field"), "{field}");
+    }
+    match OnnxPredictor::with_manifest(&model, told, EngineChoice::Auto) {
+        Err(OnnxError::Library { .. }) => eprintln!("IGNORED: no ONNX Runtime"),
+        opened => assert_eq!(opened.unwrap().spec().labels, ["a", "b", "c"]),
+    }
 }
 
 #[test]

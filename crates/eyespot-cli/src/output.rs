@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use eyespot_core::{AnyError, Boxed, ErrorType, Record, Sink, SourceId};
 use eyespot_media::{
     Annotator, CocoSink, ColorBy, CsvSink, DrawOptions, ImageSink, JsonLines, MediaError, MotSink,
-    MqttOptions, MqttSink, TerminalView, VideoSink, VideoWriter, WebhookOptions, WebhookSink, Zones,
+    MqttOptions, MqttSink, TerminalView, VideoSink, VideoWriter, WebhookOptions, WebhookSink, WindowView,
+    Zones,
 };
 use eyespot_runtime::{Model, SourceInfo, Sources};
 
@@ -21,6 +22,9 @@ pub(crate) struct Output {
     webhook: Option<WebhookSink>,
     mqtt: Option<MqttSink>,
     pictures: Option<Pictures>,
+    window: Option<WindowView>,
+    /// Something was written since the last flush.
+    fresh: bool,
     /// For the summary; the sinks count for themselves.
     zones: Zones,
     written: Vec<PathBuf>,
@@ -47,8 +51,16 @@ impl Output {
         zones: Zones,
     ) -> Result<Self, MediaError> {
         let annotator = annotator(args, model, &zones);
-        let mut output =
-            Self { files: Vec::new(), webhook: None, mqtt: None, pictures: None, zones, written: Vec::new() };
+        let mut output = Self {
+            files: Vec::new(),
+            webhook: None,
+            mqtt: None,
+            pictures: None,
+            window: None,
+            fresh: false,
+            zones,
+            written: Vec::new(),
+        };
         let (labels, args) = (model.labels(), &args.output);
         if let Some(dir) = &args.save_dir {
             std::fs::create_dir_all(dir).map_err(|source| MediaError::Write { path: dir.clone(), source })?;
@@ -95,7 +107,11 @@ impl Output {
             output.mqtt = Some(MqttSink::new(options, labels)?.with_zones(output.zones.clone()));
         }
         if args.show {
-            output.files.push(Box::new(Boxed(TerminalView::new(annotator))));
+            match WindowView::open(&format!("Eyespot: {}", model.name()), annotator.clone()) {
+                Ok(window) => output.window = Some(window),
+                // Over a network or on a console there is none.
+                Err(_) => output.files.push(Box::new(Boxed(TerminalView::new(annotator)))),
+            }
         }
         Ok(output)
     }
@@ -129,10 +145,22 @@ impl Output {
 
     /// Everything is over, perhaps too early: what was collected is written, the last video is finished.
     pub(crate) fn end(&mut self) -> Result<(), Failure> {
-        for file in &mut self.files {
-            file.flush()?;
+        if self.fresh {
+            self.flush()?;
         }
         Ok(self.pictures.as_mut().map_or(Ok(()), Pictures::end_video)?)
+    }
+
+    /// Leaves what a window shows until somebody closes it.
+    pub(crate) fn wait_for_window(&mut self, quiet: bool) {
+        if let Some(mut window) = self.window.take()
+            && window.is_open()
+        {
+            if !quiet {
+                eprintln!("close the window to end");
+            }
+            window.wait();
+        }
     }
 
     /// What was written, for the summary.
@@ -224,6 +252,7 @@ impl ErrorType for Output {
 
 impl Sink for Output {
     fn write(&mut self, record: &Record<'_>) -> Result<(), AnyError> {
+        self.fresh = true;
         self.zones.update(&record.info, record.predictions);
         // The numbers first: a picture that can't be written must not cost them.
         for file in &mut self.files {
@@ -235,6 +264,9 @@ impl Sink for Output {
         if let Some(mqtt) = &mut self.mqtt {
             mqtt.write(record).map_err(AnyError::new)?;
         }
+        if let Some(window) = &mut self.window {
+            window.write(record).map_err(AnyError::new)?;
+        }
         match &mut self.pictures {
             Some(pictures) => pictures.write(record, &mut self.written).map_err(AnyError::new),
             None => Ok(()),
@@ -242,6 +274,7 @@ impl Sink for Output {
     }
 
     fn flush(&mut self) -> Result<(), AnyError> {
+        self.fresh = false;
         for file in &mut self.files {
             file.flush()?;
         }

@@ -78,6 +78,7 @@ pub(crate) fn run(predict: &Predict, board: &Board, quiet: bool) -> Result<Outco
     }
     // Results wait on the disk by now, also those of a run that failed in the end.
     let uploaded = upload.map_or(Ok(Outcome::Done), |upload| upload.finish(quiet))?;
+    output.wait_for_window(quiet);
     match (total.failed, total.times.frames) {
         (0, _) => Ok(uploaded),
         (failed, 0) => Err(format!("none of {failed} frames or files could be processed").into()),

@@ -276,6 +276,12 @@ pub enum MediaError {
         /// How many.
         count: usize,
     },
+    /// There is no window to show frames in.
+    #[error("no window: {reason}: install ffplay (it comes with ffmpeg), or show frames in the terminal")]
+    NoWindow {
+        /// Why not.
+        reason: String,
+    },
     /// The video needs ffmpeg, which is not there.
     #[error(
         "{input}: {what} needs ffmpeg, which was not found: install it (`apt install ffmpeg`, `brew install ffmpeg`, `winget install ffmpeg`) or set EYESPOT_FFMPEG to its path; MP4 with H.264 works without it"
@@ -355,9 +361,11 @@ impl MediaError {
 impl eyespot_core::Error for MediaError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound { .. } | Self::NoImages { .. } | Self::NoMatch { .. } | Self::NoFfmpeg { .. } => {
-                ErrorKind::NotFound
-            }
+            Self::NotFound { .. }
+            | Self::NoImages { .. }
+            | Self::NoMatch { .. }
+            | Self::NoWindow { .. }
+            | Self::NoFfmpeg { .. } => ErrorKind::NotFound,
             Self::HttpStatus { status: 404 | 410, .. } => ErrorKind::NotFound,
             Self::Read { .. }
             | Self::Write { .. }

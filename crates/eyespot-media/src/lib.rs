@@ -35,6 +35,7 @@ mod video_options;
 mod video_source;
 mod video_writer;
 mod webhook;
+mod window;
 mod zones;
 
 pub use annotate::{Annotator, ImageSink, VideoSink};
@@ -62,4 +63,5 @@ pub use video_options::{VideoOptionError, VideoOptions};
 pub use video_source::VideoSource;
 pub use video_writer::VideoWriter;
 pub use webhook::{WebhookOptions, WebhookSink};
+pub use window::WindowView;
 pub use zones::{CountedLine, PlaceError, Zone, Zones};

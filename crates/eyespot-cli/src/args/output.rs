@@ -65,7 +65,7 @@ pub(crate) struct Output {
     /// Publish one message of JSON per frame: mqtt://[USER:PASSWORD@]HOST[:PORT]/TOPIC.
     #[arg(long, value_name = "URL")]
     pub(crate) mqtt: Option<String>,
-    /// Show the frames in this terminal.
+    /// Show the frames: in a window where there are a screen and ffplay, in this terminal otherwise.
     #[arg(long)]
     pub(crate) show: bool,
 }

@@ -12,3 +12,4 @@ pub use file::FfmpegSource;
 pub(crate) use playlist::is_playlist_of_a_file;
 pub use process::Stopper;
 pub use stream::{StreamOptions, StreamSource};
+pub(crate) use tool::player;

@@ -56,10 +56,20 @@ impl Tool {
 
     /// The ffprobe that stands beside it.
     pub(crate) fn ffprobe(&self) -> Command {
-        let name =
-            self.ffmpeg.file_name().unwrap_or_default().to_string_lossy().replacen("ffmpeg", "ffprobe", 1);
-        Command::new(self.ffmpeg.parent().unwrap_or(Path::new("")).join(name))
+        beside(&self.ffmpeg, "ffprobe")
     }
+}
+
+/// The ffplay that stands beside the ffmpeg of `EYESPOT_FFMPEG`, or that of the search path. It may not be there.
+pub(crate) fn player() -> Command {
+    let ffmpeg = std::env::var_os("EYESPOT_FFMPEG").filter(|path| !path.is_empty());
+    beside(Path::new(&ffmpeg.unwrap_or_else(|| "ffmpeg".into())), "ffplay")
+}
+
+/// A tool that comes with ffmpeg.
+fn beside(ffmpeg: &Path, tool: &str) -> Command {
+    let name = ffmpeg.file_name().unwrap_or_default().to_string_lossy().replacen("ffmpeg", tool, 1);
+    Command::new(ffmpeg.parent().unwrap_or(Path::new("")).join(name))
 }
 
 /// A path or address as ffmpeg takes it: a path with a colon is no protocol, one with a dash is no option.

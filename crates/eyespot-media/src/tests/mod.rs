@@ -9,6 +9,8 @@ mod output;
 mod rtsp;
 mod sinks;
 mod video;
+#[cfg(unix)]
+mod window;
 mod zones;
 
 use std::path::{Path, PathBuf};

@@ -72,14 +72,12 @@ fn average_precision_of_nanodet() {
     check("nanodet_m_416.onnx", "nanodet", 0.6, 0.2649);
 }
 
-/// It knows people alone, and leaves the size of its input open.
+/// It knows people alone, and leaves the size of its input open. (At 640 it reaches .4679, in four times the time.)
 #[test]
 fn average_precision_of_rtmdet() {
-    for (side, expected) in [(320, 0.4040), (640, 0.4679)] {
-        let options = options(1.0).with_img_size(InputSize::square(side));
-        let Some(ap) = average_precision("rtmdet_nano_person.onnx", "mmdet", &options, 1) else { return };
-        assert!((ap - expected).abs() <= 0.003, "{side}: AP {ap} instead of {expected}");
-    }
+    let options = options(1.0).with_img_size(InputSize::square(320));
+    let Some(ap) = average_precision("rtmdet_nano_person.onnx", "mmdet", &options, 1) else { return };
+    assert!((ap - 0.4040).abs() <= 0.003, "AP {ap}");
 }
 
 /// How alike two poses are (<https://cocodataset.org/#keypoints-eval>), 1 for the same.

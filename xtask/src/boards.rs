@@ -10,8 +10,12 @@ use eyespot_wire::{Event, Stream};
 
 use crate::run::{Result, root, run as command};
 
-/// What every board logs at the level `INFO`, and what the pipeline prints on a computer.
-const EXPECTED: &str = "examples/fixed-memory/expected.txt";
+/// Predictors by the firmware's argument, and what every board logs with them at the level `INFO`, which is what the
+/// pipeline prints on a computer.
+const EXPECTED: [(&[&str], &str); 2] = [
+    (&[], "examples/fixed-memory/expected.txt"),
+    (&["spotter"], "examples/fixed-memory/expected_spotter.txt"),
+];
 
 /// Ends that are provoked by an argument: its exit code and what the log must say.
 const ENDS: [(&str, u8, &str); 3] = [
@@ -54,8 +58,11 @@ fn check(board: &Board) -> Result {
             .map_err(|error| error.to_string())
     };
     let wire = firmware.with_extension("wire");
-    let lines = compare(run(&["--serial", &format!("file:{}", wire.display())])?)?;
-    listen(&wire, &lines)?;
+    for (predictor, expected) in EXPECTED {
+        let serial = format!("file:{}", wire.display());
+        let lines = compare(run(&[&["--serial", serial.as_str()], predictor].concat())?, expected)?;
+        listen(&wire, &lines)?;
+    }
     for (how, code, says) in ENDS {
         let (found, lines) = run(&[how])?;
         if found != code || !lines.iter().any(|line| line.level == "ERROR" && line.text.contains(says)) {
@@ -69,8 +76,8 @@ fn check(board: &Board) -> Result {
 }
 
 /// The lines that are the same in every run, if they are.
-fn compare((code, lines): (u8, Vec<Line>)) -> Result<Vec<String>> {
-    let path = root().join(EXPECTED);
+fn compare((code, lines): (u8, Vec<Line>), document: &str) -> Result<Vec<String>> {
+    let path = root().join(document);
     let expected = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let seen: Vec<&str> =
         lines.iter().filter(|line| line.level != "DEBUG").map(|line| line.text.as_str()).collect();
@@ -80,14 +87,14 @@ fn compare((code, lines): (u8, Vec<Line>)) -> Result<Vec<String>> {
             other => {
                 let found = other.unwrap_or(&"nothing");
                 return Err(format!(
-                    "line {} of {EXPECTED} is `{expected}`, but the board logged `{found}`",
+                    "line {} of {document} is `{expected}`, but the board logged `{found}`",
                     number + 1
                 ));
             }
         }
     }
     match seen.get(expected.lines().count()) {
-        Some(line) => Err(format!("the board logged more than {EXPECTED}: `{line}`")),
+        Some(line) => Err(format!("the board logged more than {document}: `{line}`")),
         None if code != 0 => Err(format!("the firmware ended with exit code {code}")),
         None => Ok(seen.into_iter().map(str::to_owned).collect()),
     }

@@ -61,7 +61,11 @@ fn tables() -> Result<String> {
     for (name, bytes) in &statics {
         let _ = writeln!(text, "| `{name}` | {bytes} |");
     }
-    let _ = writeln!(text, "| all | {} |", statics.values().sum::<u64>());
+    let all = |without: &str| -> u64 {
+        statics.iter().filter(|(name, _)| !name.starts_with(without)).map(|(_, bytes)| bytes).sum()
+    };
+    let _ = writeln!(text, "| all, with the motion predictor | {} |", all("neural::"));
+    let _ = writeln!(text, "| all, with the network | {} |", all("MOTION"));
     let mut costs = String::from(
         "\n| instructions per frame | motion | camera motion | tracker | sinks | (render) |\n\
          |---|---:|---:|---:|---:|---:|\n",

@@ -2,11 +2,11 @@
 
 use core::convert::Infallible;
 
-use eyespot_core::{Detection, Error as _, ErrorType, Record, Sink};
+use eyespot_core::{Detection, Error as _, ErrorType, Predictor, Record, Sink};
 
 use eyespot_firmware::Clock;
 
-use crate::{Judge, METERS, RAM, pipeline};
+use crate::{Judge, METERS, NEURAL_RAM, RAM, SetupError, WARM_UP, mover, pipeline, spotter};
 
 /// Logs the results of each frame.
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,16 +63,35 @@ pub enum Ended {
     Badly,
 }
 
-/// Runs the pipeline over so many frames and logs what it sees, what each stage takes, and how much memory is used.
+/// Runs the pipeline with the motion predictor over so many frames and logs what it sees, what each stage takes, and how
+/// much memory is used.
 pub fn run<C: Clock, K: Sink>(clock: &C, machine: &Machine, frames: u64, sink: K) -> Ended {
-    let mut pipeline = match pipeline(clock, (Log, sink)) {
+    run_with(clock, machine, frames, mover(), (RAM, WARM_UP), sink)
+}
+
+/// The same with the network.
+pub fn run_neural<C: Clock, K: Sink>(clock: &C, machine: &Machine, frames: u64, sink: K) -> Ended {
+    run_with(clock, machine, frames, spotter(), (NEURAL_RAM, 0), sink)
+}
+
+// Not inlined: the stack of the one is not part of the other's.
+#[inline(never)]
+fn run_with<C: Clock, P: Predictor, K: Sink>(
+    clock: &C,
+    machine: &Machine,
+    frames: u64,
+    predictor: Result<P, SetupError>,
+    (ram, warm_up): (usize, u64),
+    sink: K,
+) -> Ended {
+    let mut pipeline = match predictor.and_then(|predictor| pipeline(clock, predictor, (Log, sink))) {
         Ok(pipeline) => pipeline,
         Err(error) => {
             defmt::error!("the pipeline can't be built: {}", error);
             return Ended::Badly;
         }
     };
-    let (mut judge, mut sums) = (Judge::default(), [0u64; 5]);
+    let (mut judge, mut sums) = (Judge::after(warm_up), [0u64; 5]);
     for _ in 0..frames {
         let frame = match pipeline.step() {
             Ok(Some(frame)) => frame,
@@ -96,7 +115,7 @@ pub fn run<C: Clock, K: Sink>(clock: &C, machine: &Machine, frames: u64, sink: K
         }
         let [source, predictor, camera_motion, tracker, sink] = took;
         defmt::debug!(
-            "{=str}: render {}, motion {}, camera motion {}, tracker {}, sinks {}",
+            "{=str}: render {}, predictor {}, camera motion {}, tracker {}, sinks {}",
             machine.unit,
             source,
             predictor,
@@ -115,7 +134,7 @@ pub fn run<C: Clock, K: Sink>(clock: &C, machine: &Machine, frames: u64, sink: K
     );
     let [source, predictor, camera_motion, tracker, sink] = sums.map(|sum| sum / frames.max(1));
     defmt::debug!(
-        "mean {=str}: render {}, motion {}, camera motion {}, tracker {}, sinks {}",
+        "mean {=str}: render {}, predictor {}, camera motion {}, tracker {}, sinks {}",
         machine.unit,
         source,
         predictor,
@@ -124,6 +143,6 @@ pub fn run<C: Clock, K: Sink>(clock: &C, machine: &Machine, frames: u64, sink: K
         sink
     );
     let (used, size) = (machine.stack)();
-    defmt::debug!("bytes: pipeline {}, stack {} of {}", RAM, used, size);
+    defmt::debug!("bytes: pipeline {}, stack {} of {}", ram, used, size);
     Ended::Well
 }

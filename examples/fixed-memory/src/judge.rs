@@ -9,9 +9,6 @@ const LEAST_AREA: f32 = 96.0;
 /// Smallest overlap (IoU) of a box with an object that it is said to be.
 const OVERLAP: f32 = 0.5;
 
-/// Frames at the start that are not judged: what stands in the first one is background until it has moved away.
-const WARM_UP: u64 = 90;
-
 /// Compares results with the truth of the scene. Objects of which less than half can be seen may be missed.
 #[derive(Debug, Default)]
 pub struct Judge {
@@ -28,13 +25,20 @@ pub struct Judge {
     /// Objects and the identities that they were last seen with.
     identities: [(u32, u32); MAX_OBJECTS],
     next: usize,
+    warm_up: u64,
 }
 
 impl Judge {
+    /// Does not judge so many frames at the start.
+    #[must_use]
+    pub fn after(warm_up: u64) -> Self {
+        Self { warm_up, ..Self::default() }
+    }
+
     /// Takes the results of a frame. Not inlined, so that its stack is not part of the caller's.
     #[inline(never)]
     pub fn judge(&mut self, scene: &Scene, frame: u64, results: &PredictionsRef<'_>) {
-        if frame < WARM_UP {
+        if frame < self.warm_up {
             return;
         }
         let wanted = |truth: &Truth| truth.visibility >= 0.5 && truth.bbox.area() >= LEAST_AREA;

@@ -4,8 +4,9 @@
 #[cfg(feature = "defmt")]
 mod board;
 mod judge;
+mod neural;
 
-use eyespot_core::{Pipeline, Predictions, Sink, ram_budget};
+use eyespot_core::{Pipeline, Predictions, Predictor, Sink, ram_budget};
 use eyespot_firmware::{Clock, Meter, Timed};
 use eyespot_flow::{FlowStorage, SparseFlow};
 use eyespot_motion::{MotionConfig, MotionPredictor, MotionStorage};
@@ -14,8 +15,10 @@ use eyespot_track::{BotSort, BotSortConfig, TrackStorage};
 use static_cell::ConstStaticCell;
 
 #[cfg(feature = "defmt")]
-pub use board::{Ended, Log, Machine, run};
+pub use board::{Ended, Log, Machine, run, run_neural};
 pub use judge::Judge;
+pub use neural::{NEURAL_RAM, Spotter, spotter};
+pub use spotter::LABELS as SPOTTER_LABELS;
 
 /// Width of the frames in pixels.
 pub const WIDTH: usize = 160;
@@ -31,6 +34,13 @@ pub const FLOW_PIXELS: usize = 80 * 60;
 pub const FLOW_POINTS: usize = 64;
 /// Objects that the tracker has room for.
 pub const TRACKS: usize = 16;
+/// Frames that are processed unless another number is asked for.
+pub const FRAMES: u64 = 200;
+/// The same with the network, which takes longer.
+pub const NEURAL_FRAMES: u64 = 30;
+/// Frames at the start that the motion predictor is not judged by: what stands in the first one is background until it
+/// has moved away.
+pub const WARM_UP: u64 = 90;
 /// Detections per frame.
 pub const DETECTIONS: usize = 32;
 
@@ -58,7 +68,7 @@ pub const RAM: usize = WIDTH * HEIGHT + Motion::RAM + Flow::RAM + Tracks::RAM + 
 pub struct Meters {
     /// Rendering the frame, in place of a camera.
     pub source: Meter,
-    /// Finding what moves.
+    /// Finding objects.
     pub predictor: Meter,
     /// Tracking, with the estimate of the camera's motion.
     pub tracker: Meter,
@@ -79,13 +89,14 @@ pub static METERS: Meters = Meters {
 
 /// The rendered street in place of a camera.
 type Camera = SceneSource<&'static mut Frame>;
-type Mover = MotionPredictor<&'static mut Motion, { GRID.0 }, { GRID.1 }, BLOBS>;
+/// Finds what moves.
+pub type Mover = MotionPredictor<&'static mut Motion, { GRID.0 }, { GRID.1 }, BLOBS>;
 type Sway<C> = Timed<SparseFlow<&'static mut Flow, FLOW_PIXELS, FLOW_POINTS>, C>;
 /// The pipeline with its static plugins, each measured by a clock.
-pub type App<C, K> = Pipeline<
+pub type App<C, P, K> = Pipeline<
     'static,
     Timed<Camera, C>,
-    Timed<Mover, C>,
+    Timed<P, C>,
     Timed<BotSort<&'static mut Tracks, TRACKS, DETECTIONS, Sway<C>>, C>,
     Timed<K, C>,
     &'static mut Results,
@@ -99,19 +110,32 @@ pub enum SetupError {
     Taken,
     /// A setting of the scene.
     Scene,
-    /// A setting of the motion predictor.
-    Motion,
+    /// A setting of the predictor.
+    Predictor,
     /// A setting of the tracker.
     Tracker,
+}
+
+/// The predictor that finds what moves. Call it once.
+///
+/// # Errors
+/// [`SetupError`] says what is wrong.
+pub fn mover() -> Result<Mover, SetupError> {
+    let motion = MOTION.try_take().ok_or(SetupError::Taken)?;
+    MotionPredictor::new(MotionConfig::default(), motion).map_err(|_| SetupError::Predictor)
 }
 
 /// Builds the pipeline in the static memory. Call it once.
 ///
 /// # Errors
 /// [`SetupError`] says what is wrong.
-pub fn pipeline<C: Clock, K: Sink>(clock: &C, sink: K) -> Result<App<C, K>, SetupError> {
-    let taken = (FRAME.try_take(), MOTION.try_take(), FLOW.try_take(), TRACK.try_take(), RESULTS.try_take());
-    let (Some(frame), Some(motion), Some(flow), Some(tracks), Some(results)) = taken else {
+pub fn pipeline<C: Clock, P: Predictor, K: Sink>(
+    clock: &C,
+    predictor: P,
+    sink: K,
+) -> Result<App<C, P, K>, SetupError> {
+    let taken = (FRAME.try_take(), FLOW.try_take(), TRACK.try_take(), RESULTS.try_take());
+    let (Some(frame), Some(flow), Some(tracks), Some(results)) = taken else {
         return Err(SetupError::Taken);
     };
     // A camera on a pole: it sways by half a pixel.
@@ -123,13 +147,12 @@ pub fn pipeline<C: Clock, K: Sink>(clock: &C, sink: K) -> Result<App<C, K>, Setu
         ..SceneConfig::new(WIDTH as u16, HEIGHT as u16)
     };
     let camera = SceneSource::new(Scene::new(config).map_err(|_| SetupError::Scene)?, frame);
-    let motion = MotionPredictor::new(MotionConfig::default(), motion).map_err(|_| SetupError::Motion)?;
     let sway = Timed::new(SparseFlow::new(flow), clock.clone(), &METERS.camera_motion);
     let tracker = BotSort::with_camera_motion(BotSortConfig::default(), tracks, sway)
         .map_err(|_| SetupError::Tracker)?;
     Ok(Pipeline::new(
         Timed::new(camera, clock.clone(), &METERS.source),
-        Timed::new(motion, clock.clone(), &METERS.predictor),
+        Timed::new(predictor, clock.clone(), &METERS.predictor),
         Timed::new(tracker, clock.clone(), &METERS.tracker),
         Timed::new(sink, clock.clone(), &METERS.sink),
         results,

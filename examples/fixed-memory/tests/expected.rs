@@ -3,13 +3,22 @@
 
 use std::process::Command;
 
-#[test]
-fn the_pipeline_sees_what_is_expected() {
-    let output = Command::new(env!("CARGO_BIN_EXE_fixed-memory")).output().unwrap();
+fn compare(arguments: &[&str], expected: &str) {
+    let output = Command::new(env!("CARGO_BIN_EXE_fixed-memory")).args(arguments).output().unwrap();
     assert!(output.status.success());
-    let (seen, expected) = (String::from_utf8(output.stdout).unwrap(), include_str!("../expected.txt"));
+    let seen = String::from_utf8(output.stdout).unwrap();
     for (number, (seen, expected)) in seen.lines().zip(expected.lines()).enumerate() {
         assert_eq!(seen, expected, "line {}", number + 1);
     }
     assert_eq!(seen.lines().count(), expected.lines().count());
+}
+
+#[test]
+fn the_pipeline_sees_what_is_expected() {
+    compare(&[], include_str!("../expected.txt"));
+}
+
+#[test]
+fn the_network_sees_what_is_expected() {
+    compare(&["spotter"], include_str!("../expected_spotter.txt"));
 }

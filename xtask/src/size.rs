@@ -67,21 +67,33 @@ fn tables() -> Result<String> {
     let _ = writeln!(text, "| all, with the motion predictor | {} |", all("neural::"));
     let _ = writeln!(text, "| all, with the network | {} |", all("MOTION"));
     let mut costs = String::from(
-        "\n| instructions per frame | motion | camera motion | tracker | sinks | (render) |\n\
-         |---|---:|---:|---:|---:|---:|\n",
+        "\n| instructions per frame | motion | network | camera motion | tracker | sinks | (render) |\n\
+         |---|---:|---:|---:|---:|---:|---:|\n",
     );
-    text += "\n| board | flash | .data | .bss | stack | of it used |\n|---|---:|---:|---:|---:|---:|\n";
+    text += "\n| board | flash | .data | .bss | stack | of it used | with the network |\n|---|---:|---:|---:|---:|---:|---:|\n";
     for board in crate::boards::boards()? {
         let toolchain = Toolchain::core_only(&board.target).map_err(|error| error.to_string())?;
         let firmware = build(&board, &toolchain).map_err(|error| error.to_string())?;
         let parts = Parts::of(&firmware)?;
-        let run = Run::of(&board, &firmware)?;
-        let used = run.as_ref().map_or_else(|| "-".to_owned(), |run| run.stack.to_string());
+        let motion = Run::of(&board, &firmware, &[])?;
+        // A few frames: the network takes the same for each.
+        let network = Run::of(&board, &firmware, &["spotter", "3"])?;
+        let used =
+            |run: &Option<Run>| run.as_ref().map_or_else(|| "-".to_owned(), |run| run.stack.to_string());
+        let (used, with_network) = (used(&motion), used(&network));
         let Parts { flash, data, bss, stack } = parts;
-        let _ = writeln!(text, "| {} | {flash} | {data} | {bss} | {stack} | {used} |", board.package);
-        if let Some(Run { costs: [render, motion, camera, tracker, sinks], .. }) = run {
-            let name = &board.package;
-            let _ = writeln!(costs, "| {name} | {motion} | {camera} | {tracker} | {sinks} | {render} |");
+        let _ = writeln!(
+            text,
+            "| {} | {flash} | {data} | {bss} | {stack} | {used} | {with_network} |",
+            board.package
+        );
+        if let (Some(motion), Some(network)) = (motion, network) {
+            let [render, motion, camera, tracker, sinks] = motion.costs;
+            let (name, network) = (&board.package, network.costs[1]);
+            let _ = writeln!(
+                costs,
+                "| {name} | {motion} | {network} | {camera} | {tracker} | {sinks} | {render} |"
+            );
         }
     }
     Ok(text + &costs)
@@ -122,17 +134,18 @@ impl Parts {
 struct Run {
     /// Bytes of stack that were used at most.
     stack: u64,
-    /// Mean instructions: render, motion, camera motion, tracker, sinks.
+    /// Mean instructions: render, predictor, camera motion, tracker, sinks.
     costs: [u64; 5],
 }
 
 impl Run {
-    fn of(board: &Board, firmware: &Path) -> Result<Option<Self>> {
+    fn of(board: &Board, firmware: &Path, arguments: &[&str]) -> Result<Option<Self>> {
         if !matches!(board.runner, Runner::Qemu { .. }) {
             return Ok(None);
         }
         let mut lines = Vec::new();
-        execute(board, firmware, &[], |line| lines.push(line.text.clone()))
+        let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
+        execute(board, firmware, &arguments, |line| lines.push(line.text.clone()))
             .map_err(|error| error.to_string())?;
         let numbers = |start: &str| {
             let line = lines.iter().find_map(|line| line.strip_prefix(start))?;

@@ -84,12 +84,18 @@ fn run_with<C: Clock, P: Predictor, K: Sink>(
     (ram, warm_up): (usize, u64),
     sink: K,
 ) -> Ended {
-    let mut pipeline = match predictor.and_then(|predictor| pipeline(clock, predictor, (Log, sink))) {
+    let failed = |error: SetupError| {
+        defmt::error!("the pipeline can't be built: {}", error);
+        Ended::Badly
+    };
+    let predictor = match predictor {
+        Ok(predictor) => predictor,
+        Err(error) => return failed(error),
+    };
+    // Kilobytes: it is not handed through `and_then`, which would take the stack twice.
+    let mut pipeline = match pipeline(clock, predictor, (Log, sink)) {
         Ok(pipeline) => pipeline,
-        Err(error) => {
-            defmt::error!("the pipeline can't be built: {}", error);
-            return Ended::Badly;
-        }
+        Err(error) => return failed(error),
     };
     let (mut judge, mut sums) = (Judge::after(warm_up), [0u64; 5]);
     for _ in 0..frames {

@@ -73,6 +73,10 @@ pub(crate) struct UploadArgs {
     /// The workspace in which a project is made.
     #[arg(long, value_name = "ID", env = "WORKSPACE_ID")]
     workspace_id: Option<u64>,
+    /// With create: upload frames of video files as images [default: files as they are, with an object per track, unless
+    /// frames are sampled].
+    #[arg(long, requires = "upload_mode")]
+    video_frames: bool,
     /// Upload the first of so many frames only; this and the next two add up.
     #[arg(long, value_name = "N", requires = "upload_mode")]
     sample_every: Option<u64>,
@@ -170,8 +174,12 @@ impl UploadArgs {
             below: self.sample_below,
             new_track: self.sample_new_tracks,
         };
-        let upload =
-            Upload { limits: self.outbox.limits(), sampling, ..Upload::new(target, self.outbox.path()?) };
+        let upload = Upload {
+            limits: self.outbox.limits(),
+            sampling,
+            whole_videos: !self.video_frames && sampling == Sampling::default(),
+            ..Upload::new(target, self.outbox.path()?)
+        };
         Ok(Some(Plan { upload, client, wait: self.outbox.wait() }))
     }
 }
@@ -189,6 +197,7 @@ pub(crate) struct Running {
     worker: Worker,
     mode: UploadMode,
     sampling: Sampling,
+    whole_videos: bool,
     wait: Duration,
 }
 
@@ -205,7 +214,8 @@ impl Plan {
         outbox.bind(&upload.target)?;
         let deliverers = upload.target.deliverers(&client, &outbox, upload.uploaders);
         let worker = Worker::start(&outbox, deliverers, upload.worker)?;
-        Ok(Running { outbox, worker, mode: upload.target.mode, sampling: upload.sampling, wait })
+        let (mode, sampling, whole_videos) = (upload.target.mode, upload.sampling, upload.whole_videos);
+        Ok(Running { outbox, worker, mode, sampling, whole_videos, wait })
     }
 }
 
@@ -213,7 +223,8 @@ impl Running {
     /// Takes results for the upload.
     pub(crate) fn sink(&self, converter: Converter, sources: Sources) -> Boxed<SuperviselySink> {
         let sink = SuperviselySink::new(&self.outbox, self.mode, converter);
-        Boxed(sink.with_sampling(self.sampling).with_sources(sources))
+        let sink = sink.with_sampling(self.sampling).with_whole_videos(self.whole_videos);
+        Boxed(sink.with_sources(sources))
     }
 
     /// Waits for the upload and says how it went.

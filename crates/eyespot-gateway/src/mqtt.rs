@@ -75,7 +75,8 @@ pub(crate) fn receive(broker: &Broker, shared: &Arc<Shared>, sender: &SyncSender
     let endpoint = Endpoint::Mqtt(broker.clone());
     let connection_id = shared.board();
     let mut counts = GatewayCounts::default();
-    // The broker keeps what comes while this is away only for names that stay the same.
+    // Two gateways of one name would throw each other out. What comes while this is away is lost: a broker keeps it only for
+    // names that stay the same.
     let mut options =
         MqttOptions::new(format!("eyespot-gateway-{}", std::process::id()), &broker.host, broker.port);
     options.set_keep_alive(Duration::from_secs(15)).set_max_packet_size(LARGEST, LARGEST);

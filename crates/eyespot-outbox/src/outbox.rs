@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::status::{LaneStatus, Parked, Status};
 use crate::store::{Row, Store};
+use crate::target::PROJECTS;
 use crate::{Limits, OutboxError, Target};
 
 /// What became of a result that was handed to the outbox.
@@ -171,7 +172,9 @@ impl Outbox {
                     reason: error.to_string(),
                 })?;
                 // What was made for another target is none of this one's.
-                store.set("project", None)?;
+                for of in PROJECTS {
+                    store.set(of, None)?;
+                }
                 store.set("target", Some(&text))
             }
         }

@@ -27,8 +27,8 @@ const AHEAD: usize = 64;
 /// Brings results to Supervisely, by way of an [`Outbox`]: they are on the disk before the platform hears of them.
 ///
 /// What a record is about is told by its name: `supervisely://image/5` and `supervisely://video/7` are on the platform;
-/// an image file goes up as it is; frames of videos, streams and images in memory as JPEG files, in a dataset that has the
-/// name of their source. A result without pixels, as a board sends it, goes up on a black image of its size.
+/// an image file goes up as it is, and so does a video file [if wanted](Self::with_whole_videos); frames of videos and
+/// streams, and images in memory, as JPEG files, in a dataset that has the name of their source. A result without pixels, as a board sends it, goes up on a black image of its size.
 #[derive(Debug)]
 pub struct SuperviselySink {
     outbox: Outbox,
@@ -36,6 +36,7 @@ pub struct SuperviselySink {
     converter: Converter,
     sampler: Sampler,
     sources: Sources,
+    whole_videos: bool,
     /// Tells the frames of this run from those of others, where a source is live.
     run: u64,
     /// The last frame of each live source.
@@ -56,6 +57,7 @@ impl SuperviselySink {
             converter,
             sampler: Sampler::default(),
             sources: Sources::default(),
+            whole_videos: false,
             run: new_run(),
             last: HashMap::new(),
             blank: HashMap::new(),
@@ -75,6 +77,14 @@ impl SuperviselySink {
     #[must_use]
     pub fn with_sources(mut self, sources: Sources) -> Self {
         self.sources = sources;
+        self
+    }
+
+    /// Video files go up as they are, with an object per track, in place of their frames. They have to stay where they are
+    /// until they were delivered.
+    #[must_use]
+    pub const fn with_whole_videos(mut self, whole: bool) -> Self {
+        self.whole_videos = whole;
         self
     }
 
@@ -114,11 +124,16 @@ impl SuperviselySink {
         let live =
             record.image.is_none() || (video && source.is_some_and(|source| source.frame_count.is_none()));
         let path = Path::new(name);
-        if !video && !live && path.is_file() {
+        if (!video || self.whole_videos) && !live && path.is_file() {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
             let folder =
                 path.parent().and_then(Path::file_name).map(|folder| folder.to_string_lossy().into_owned());
-            let source = Source::Local { name: base, dataset: folder.into_iter().collect() };
+            let dataset = folder.into_iter().collect();
+            let source = if video {
+                Source::LocalVideo { name: base, dataset, frame: record.info.index }
+            } else {
+                Source::Local { name: base, dataset }
+            };
             return Ok((source, Pixels::File(path), false));
         }
         let failed = |error: eyespot_media::MediaError| OutboxError::Item {

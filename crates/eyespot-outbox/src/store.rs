@@ -75,6 +75,7 @@ fn lane_of(source: &Source) -> String {
     match source {
         Source::Image { id } => format!("images {}", id % 8),
         Source::Video { id, .. } => format!("video {id}"),
+        Source::LocalVideo { name, dataset, .. } => format!("file {}/{name}", dataset.join("/")),
         Source::Local { dataset, .. } => dataset.join("/"),
     }
 }

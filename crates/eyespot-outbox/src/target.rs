@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use eyespot_supervisely::client::{Client, ClientError, ProjectInfo};
 use eyespot_supervisely::{
-    Deliver, DeliverError, Delivery, Item, ModeError, SourceKind, UploadMode, Uploader,
+    Deliver, DeliverError, Delivery, Item, ModeError, SourceKind, UploadMode, Uploader, format::ProjectType,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,8 @@ pub enum Destination {
         /// Its number.
         id: u64,
     },
-    /// A project that is made with the first result. Where its name is taken it gets `_001` and so on behind it.
+    /// A project that is made with the first result, and another one where images and whole videos come: the platform keeps
+    /// them apart. Where its name is taken it gets `_001` and so on behind it.
     NewProject {
         /// The workspace that it is made in.
         workspace: u64,
@@ -79,13 +80,13 @@ impl Target {
     /// What delivers an outbox there; `count` of them work side by side.
     #[must_use]
     pub fn deliverers(&self, client: &Client, outbox: &Outbox, count: usize) -> Vec<ToTarget> {
-        let project = Arc::new(Mutex::new(None));
+        let projects = Arc::default();
         let one = || ToTarget {
             client: client.clone(),
             target: self.clone(),
             outbox: outbox.clone(),
-            project: Arc::clone(&project),
-            uploader: None,
+            projects: Arc::clone(&projects),
+            uploaders: [None, None],
         };
         (0..count.max(1)).map(|_| one()).collect()
     }
@@ -98,30 +99,40 @@ pub struct ToTarget {
     client: Client,
     target: Target,
     outbox: Outbox,
-    /// The project, once it is known to one of them.
-    project: Arc<Mutex<Option<u64>>>,
-    uploader: Option<Uploader>,
+    /// The projects of images and of videos, once they are known to one of them.
+    projects: Arc<Mutex<[Option<u64>; 2]>>,
+    /// For images and for videos.
+    uploaders: [Option<Uploader>; 2],
 }
 
+/// Under which names an outbox notes the projects that were made for it: of images, of videos.
+pub(crate) const PROJECTS: [&str; 2] = ["project", "project of videos"];
+
 impl ToTarget {
-    fn uploader(&mut self) -> Result<&mut Uploader, DeliverError> {
-        let uploader = match self.uploader.take() {
+    fn uploader(&mut self, videos: bool) -> Result<&mut Uploader, DeliverError> {
+        let kind = usize::from(videos);
+        let uploader = match self.uploaders.get_mut(kind).and_then(Option::take) {
             Some(uploader) => uploader,
             None => match self.target.destination.clone() {
                 Destination::Sources => Uploader::new(self.client.clone(), self.target.mode)
                     .map_err(|error| lasting(error.to_string()))?,
                 Destination::Project { id } => Uploader::into_project(self.client.clone(), id),
-                Destination::NewProject { workspace, name } => {
-                    Uploader::into_project(self.client.clone(), self.ensure_project(workspace, &name)?)
-                }
+                Destination::NewProject { workspace, name } => Uploader::into_project(
+                    self.client.clone(),
+                    self.ensure_project(workspace, &name, videos)?,
+                ),
             },
         };
-        Ok(self.uploader.insert(uploader))
+        let [images, of_videos] = &mut self.uploaders;
+        Ok(if videos { of_videos } else { images }.insert(uploader))
     }
 
     /// The project of this outbox. A project that was made by a try whose answer was lost is known by its description.
-    fn ensure_project(&self, workspace: u64, name: &str) -> Result<u64, DeliverError> {
-        let mut known = lock(&self.project);
+    fn ensure_project(&self, workspace: u64, name: &str, videos: bool) -> Result<u64, DeliverError> {
+        let mut known = lock(&self.projects);
+        let [images, of_videos] = &mut *known;
+        let (known, [noted, noted_videos]) = (if videos { of_videos } else { images }, PROJECTS);
+        let note = if videos { noted_videos } else { noted };
         if let Some(project) = *known {
             return Ok(project);
         }
@@ -131,26 +142,34 @@ impl ToTarget {
             lasting: false,
         };
         // By itself, so that the lock is free again.
-        let noted = self.outbox.store().setting("project").map_err(stored)?;
+        let noted = self.outbox.store().setting(note).map_err(stored)?;
         let project = match noted.and_then(|id| id.parse().ok()) {
             Some(project) => project,
             None => {
                 let description =
                     format!("Made by Eyespot for the outbox {}", self.outbox.id().map_err(stored)?);
-                let project =
-                    self.make_project(workspace, name, &description).map_err(|error| failed(&error))?;
-                self.outbox.store().set("project", Some(&project.to_string())).map_err(stored)?;
+                let kind = if videos { ProjectType::Videos } else { ProjectType::Images };
+                let made = self.make_project(workspace, name, &kind, &description);
+                let project = made.map_err(|error| failed(&error))?;
+                self.outbox.store().set(note, Some(&project.to_string())).map_err(stored)?;
                 project
             }
         };
         Ok(*known.insert(project))
     }
 
-    fn make_project(&self, workspace: u64, name: &str, description: &str) -> Result<u64, ClientError> {
+    fn make_project(
+        &self,
+        workspace: u64,
+        name: &str,
+        kind: &ProjectType,
+        description: &str,
+    ) -> Result<u64, ClientError> {
         let ours = |project: &ProjectInfo| {
             project.extra.get("description").and_then(serde_json::Value::as_str) == Some(description)
+                && project.project_type.as_ref() == Some(kind)
         };
-        Ok(self.client.ensure_project(workspace, name, description, ours)?.id)
+        Ok(self.client.ensure_project(workspace, name, kind, description, ours)?.id)
     }
 }
 
@@ -170,6 +189,11 @@ fn failed(error: &ClientError) -> DeliverError {
 
 impl Deliver for ToTarget {
     fn deliver(&mut self, batch: &[Item], again: bool) -> Result<Vec<Delivery>, DeliverError> {
-        self.uploader()?.deliver(batch, again)
+        let mut deliveries = Vec::with_capacity(batch.len());
+        for part in batch.chunk_by(|a, b| a.source.is_video() == b.source.is_video()) {
+            let videos = part.first().is_some_and(|item| item.source.is_video());
+            deliveries.extend(self.uploader(videos)?.deliver(part, again)?);
+        }
+        Ok(deliveries)
     }
 }

@@ -22,6 +22,9 @@ pub struct Upload {
     pub limits: Limits,
     /// Which frames are uploaded.
     pub sampling: Sampling,
+    /// Video files go up as they are, with an object per track; else their frames go up as images, those that were sampled.
+    /// `true` by default.
+    pub whole_videos: bool,
     /// How batches are delivered.
     pub worker: WorkerOptions,
     /// Batches that are delivered side by side.
@@ -37,6 +40,7 @@ impl Upload {
             outbox: outbox.into(),
             limits: Limits::default(),
             sampling: Sampling::default(),
+            whole_videos: true,
             worker: WorkerOptions::default(),
             uploaders: 4,
         }
@@ -171,6 +175,7 @@ pub fn predict(
     let converter = Converter::of_model(model);
     let sink = SuperviselySink::new(&outbox, upload.target.mode, converter)
         .with_sampling(upload.sampling)
+        .with_whole_videos(upload.whole_videos)
         .with_sources(session.sources());
     let deliverers = upload.target.deliverers(client, &outbox, upload.uploaders);
     let worker = Worker::start(&outbox, deliverers, upload.worker.clone())?;

@@ -17,7 +17,7 @@ use crate::{Outbox, OutboxError};
 /// How results are delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerOptions {
-    /// Results of one batch. 200 by default: a few requests of each kind.
+    /// Results of one batch. 1000 by default: the requests of a batch overlap, and long ones keep a long line busy.
     pub batch: usize,
     /// Bytes of one batch; a larger result is a batch of its own. 32 MiB by default.
     pub batch_bytes: u64,
@@ -30,7 +30,7 @@ pub struct WorkerOptions {
 impl Default for WorkerOptions {
     fn default() -> Self {
         Self {
-            batch: 200,
+            batch: 1000,
             batch_bytes: 32 << 20,
             pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(300),

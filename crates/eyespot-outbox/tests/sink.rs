@@ -99,6 +99,35 @@ fn each_kind_of_source_has_its_name_and_its_pixels() {
     assert!(items[4].meta.class("car").is_some() && items[4].meta.class("person").is_none());
 }
 
+#[test]
+fn a_video_file_goes_up_whole_where_it_is_wanted() {
+    let setup = setup();
+    let folder = tempfile::tempdir().unwrap();
+    let clips = folder.path().join("clips");
+    std::fs::create_dir(&clips).unwrap();
+    let file = clips.join("street.mp4");
+    std::fs::write(&file, b"").unwrap();
+    let sources = [
+        video(1, file.to_str().unwrap(), Some(9)),
+        video(2, "gone.mp4", Some(9)),
+        video(3, "/dev/video0", None),
+    ];
+    let picture = Canvas::new(64, 48);
+    let mut sink = setup
+        .sink(UploadMode::Create)
+        .with_sources(sources.iter().cloned().collect())
+        .with_whole_videos(true);
+    write(&mut sink, file.to_str(), 1, 7, Some(&picture)).unwrap();
+    write(&mut sink, Some("gone.mp4"), 2, 7, Some(&picture)).unwrap();
+    write(&mut sink, Some("/dev/video0"), 3, 7, Some(&picture)).unwrap();
+    sink.flush().unwrap();
+    let items = setup.items();
+    let whole = Source::LocalVideo { name: "street.mp4".into(), dataset: vec!["clips".into()], frame: 7 };
+    assert_eq!((&items[0].source, &items[0].pixels), (&whole, &Pixels::File(file)));
+    assert_eq!(local(&items[1]).0, "gone_000007.jpg");
+    assert!(local(&items[2]).0.starts_with("video0_"));
+}
+
 /// A run that is broken off is run again: what is known is not stored twice. What comes only once is.
 #[test]
 fn the_same_result_is_stored_once_unless_it_is_of_another_moment() {

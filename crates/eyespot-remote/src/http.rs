@@ -3,6 +3,7 @@
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
+use eyespot_supervisely::client::retry_after;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
@@ -171,8 +172,7 @@ impl Http {
         }
         let mut response = request.send(body).map_err(Failure::Network)?;
         let status = response.status().as_u16();
-        let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
-        let retry_after = header.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
+        let retry_after = retry_after(response.headers());
         let limit = if status == 200 { MAX_ANSWER } else { 64 << 10 };
         let read = response.body_mut().with_config().limit(limit).read_to_vec();
         match (status, read) {

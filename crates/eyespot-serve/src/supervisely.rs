@@ -8,7 +8,7 @@ use eyespot_core::{AnyError, Error, ErrorKind};
 use eyespot_supervisely::client::{
     Client, ClientError, ClientOptions, Connection, ImageInfo, ProjectInfo, Token,
 };
-use eyespot_supervisely::format::{Annotation, ProjectMeta, SUFFIX};
+use eyespot_supervisely::format::{Annotation, ProjectMeta, ProjectType, SUFFIX};
 use eyespot_supervisely::{
     Deliver as _, DeliverError, Delivery, Item, ModeError, Pixels, Source, SourceKind, UploadMode, Uploader,
 };
@@ -228,7 +228,9 @@ fn mode_of(upload: &Upload) -> Result<UploadMode, PlatformError> {
 fn new_project(client: &Client, source: &ProjectInfo) -> Result<ProjectInfo, AnyError> {
     let name = format!("{} (predictions)", source.name);
     let description = "Copies of images, with what Eyespot found in them";
-    client.ensure_project(source.workspace_id, &name, description, |_| false).map_err(AnyError::new)
+    client
+        .ensure_project(source.workspace_id, &name, &ProjectType::Images, description, |_| false)
+        .map_err(AnyError::new)
 }
 
 /// Where the predictions of a request go.

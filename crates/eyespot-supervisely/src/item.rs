@@ -40,6 +40,16 @@ pub enum Source {
         /// Number of the frame, from 0.
         frame: u64,
     },
+    /// A frame of a video file that goes up as a whole. Its [`pixels`](Item::pixels) are the file.
+    LocalVideo {
+        /// Its name there, with its extension.
+        name: String,
+        /// The dataset that it goes into, as that of [`Local`](Self::Local).
+        #[serde(default)]
+        dataset: Vec<String>,
+        /// Number of the frame, from 0.
+        frame: u64,
+    },
     /// An image, or a frame of a camera or stream, that is not on the platform.
     Local {
         /// Its name there.
@@ -57,7 +67,7 @@ pub enum Pixels {
     /// On the platform, or nowhere.
     #[default]
     None,
-    /// In a file.
+    /// In a file, which has to stay until the result was delivered.
     File(PathBuf),
     /// Here, as a JPEG, PNG or other file.
     Encoded(#[serde(with = "base64_text")] Vec<u8>),
@@ -85,6 +95,14 @@ pub struct DeliverError {
     pub retry_after: Option<Duration>,
     /// Trying again can't help until a person mends something, for example a wrong token.
     pub lasting: bool,
+}
+
+impl Source {
+    /// Is it a frame of a video that is on the platform or goes there as a whole?
+    #[must_use]
+    pub const fn is_video(&self) -> bool {
+        matches!(self, Self::Video { .. } | Self::LocalVideo { .. })
+    }
 }
 
 impl eyespot_core::Error for DeliverError {
@@ -135,6 +153,10 @@ mod tests {
         for (source, pixels) in [
             (Source::Image { id: 5 }, Pixels::None),
             (Source::Video { id: 7, frame: 3 }, Pixels::File("a/b.jpg".into())),
+            (
+                Source::LocalVideo { name: "a.mp4".into(), dataset: vec![], frame: 8 },
+                Pixels::File("a.mp4".into()),
+            ),
             (local, Pixels::Encoded(vec![0xff, 0xd8, 0])),
         ] {
             let (annotation, meta) = (annotation.clone(), ProjectMeta::default());

@@ -1,14 +1,14 @@
 //! Results to images and videos of the platform.
 
-mod local;
+mod images;
 mod video;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::client::{Client, ClientError, ImageContent, ImageInfo};
-use crate::format::{Annotation, Names, ProjectMeta, SUFFIX};
+use crate::client::{Client, ClientError, VideoInfo};
+use crate::format::{Annotation, Names, ProjectMeta, ProjectType, SUFFIX};
 use crate::item::{Deliver, DeliverError, Delivery, Item, Source};
-use crate::plan::{Additions, ModeError, Operation, SourceKind, UploadMode, plan};
+use crate::plan::{ModeError, UploadMode};
 
 /// Uploads results, in one of the [modes](UploadMode).
 ///
@@ -16,21 +16,31 @@ use crate::plan::{Additions, ModeError, Operation, SourceKind, UploadMode, plan}
 /// [`UploadMode::Replace`] sets whole annotations. Classes and tags that the project lacks are added to it.
 ///
 /// In a video each track becomes one object with a figure per frame; what is in no track becomes one object per class. The
-/// frames of a video should be in one batch, or in consecutive ones.
+/// frames of a video should be in one batch, or in consecutive ones. A video file goes up with its first frame.
 #[derive(Debug)]
 pub struct Uploader {
     client: Client,
     mode: UploadMode,
     suffix: String,
-    /// Where new images go.
+    /// Where new images and videos go.
     target: Option<u64>,
+    /// What it holds.
+    holds: Option<ProjectType>,
     metas: HashMap<u64, ProjectMeta>,
     /// Projects of datasets.
     projects: HashMap<u64, u64>,
     /// Datasets of the target by their paths.
     datasets: HashMap<Vec<String>, u64>,
-    /// Videos by their numbers.
+    /// Names of datasets of the platform and of those around them.
+    paths: HashMap<u64, Vec<String>>,
+    /// The dataset of the last image of the platform.
+    home: Option<u64>,
+    /// Videos of the target by where they come from.
+    copies: HashMap<video::Origin, VideoInfo>,
+    /// Objects of videos by the numbers of these.
     videos: HashMap<u64, video::Objects>,
+    /// Hashes of files that do not change often.
+    hashes: video::Hashes,
 }
 
 /// A result that can't be stored, or not now.
@@ -46,6 +56,7 @@ impl From<ClientError> for Trouble {
             ClientError::Status { status: 400 | 404 | 409 | 413 | 422, .. } => {
                 Self::Refused(error.to_string())
             }
+            ClientError::File { .. } => Self::Refused(error.to_string()),
             error => Self::Client(error),
         }
     }
@@ -76,8 +87,31 @@ impl Uploader {
     }
 
     fn with(client: Client, mode: UploadMode, target: Option<u64>) -> Self {
-        let (metas, projects, datasets, videos) = Default::default();
-        Self { client, mode, suffix: SUFFIX.to_owned(), target, metas, projects, datasets, videos }
+        Self {
+            client,
+            mode,
+            suffix: SUFFIX.to_owned(),
+            target,
+            holds: None,
+            metas: HashMap::new(),
+            projects: HashMap::new(),
+            datasets: HashMap::new(),
+            paths: HashMap::new(),
+            home: None,
+            copies: HashMap::new(),
+            videos: HashMap::new(),
+            hashes: HashMap::new(),
+        }
+    }
+
+    /// What was learned may be out of date.
+    fn forget(&mut self) {
+        self.metas.clear();
+        self.projects.clear();
+        self.datasets.clear();
+        self.paths.clear();
+        self.copies.clear();
+        self.videos.clear();
     }
 
     /// What a class gets behind its name where the project has one of that name with another shape. [`SUFFIX`] by
@@ -88,67 +122,23 @@ impl Uploader {
         self
     }
 
-    fn deliver_one(&mut self, item: &Item, again: bool) -> Result<(), Trouble> {
-        let refused = |error: ModeError| Trouble::Refused(error.to_string());
-        let (image, dataset, again) = match (&item.source, self.target) {
-            (Source::Image { id }, None) => {
-                self.mode.check(SourceKind::PlatformImages).map_err(refused)?;
-                let info = self.image(*id)?;
-                (info.id, info.dataset_id, again)
-            }
-            (Source::Image { id }, Some(target)) => {
-                let info = self.image(*id)?;
-                let path = self.path_of(info.dataset_id)?;
-                let dataset = self.ensure_dataset(target, &path)?;
-                let (image, old) =
-                    self.ensure_image(dataset, &info.name, ImageContent::Copy(info.id), info.hash)?;
-                (image, dataset, again || old)
-            }
-            (Source::Local { .. }, Some(target)) => {
-                return self.deliver_locals(target, std::slice::from_ref(item), again);
-            }
-            (Source::Local { .. }, None) => return Err(refused(ModeError::NeedsPlatform)),
-            (&Source::Video { id, .. }, _) => {
-                return self.deliver_frames(id, std::slice::from_ref(item), again);
-            }
-        };
-        let project = self.project_of(dataset)?;
-        match self.store(project, dataset, image, item, again) {
-            // A class that was there may be gone. What came up to then is there, so it has to be looked at.
-            Err(Trouble::Refused(_)) if self.metas.remove(&project).is_some() => {
-                self.store(project, dataset, image, item, true)
-            }
-            done => done,
+    /// Is the target for what comes? Asked before anything goes there.
+    fn expect(&mut self, target: u64, kind: &ProjectType) -> Result<(), Trouble> {
+        if self.holds.is_none() {
+            let info = self.client.project(target)?;
+            let info =
+                info.ok_or_else(|| Trouble::Refused(format!("project {target} is not on the platform")))?;
+            self.holds = info.project_type;
         }
-    }
-
-    fn store(
-        &mut self,
-        project: u64,
-        dataset: u64,
-        image: u64,
-        item: &Item,
-        again: bool,
-    ) -> Result<(), Trouble> {
-        let names = self.ensure_meta(project, &item.meta)?;
-        let mut annotation = item.annotation.clone();
-        names.apply(&mut annotation);
-        self.check(project, &annotation)?;
-        let reads = again || matches!(self.mode, UploadMode::Replace | UploadMode::IouMerge { .. });
-        let existing = if reads { self.client.annotations(dataset, &[image])?.pop() } else { None };
-        let existing =
-            existing.unwrap_or_else(|| Annotation::new(annotation.size.width, annotation.size.height));
-        match plan(self.mode, annotation, &existing, again) {
-            Operation::Nothing => {}
-            Operation::Add(Additions { objects, tags }) => {
-                let meta = self.metas.get(&project).cloned().unwrap_or_default();
-                let objects: Vec<_> = objects.into_iter().map(|object| (image, object)).collect();
-                self.client.add_objects(project, dataset, &objects, &meta)?;
-                self.client.add_tags(project, &tags, &meta)?;
+        match &self.holds {
+            Some(holds) if holds != kind => {
+                let (images, videos) = ("images, or frames of videos", "whole videos");
+                let (for_what, what) =
+                    if *kind == ProjectType::Videos { (images, videos) } else { (videos, images) };
+                Err(Trouble::Refused(format!("project {target} is for {for_what}, these are {what}")))
             }
-            Operation::Set(annotation) => self.client.set_annotations(dataset, &[(image, annotation)])?,
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Does the project have all that an annotation uses? If not, its result came with a meta that lacks it.
@@ -167,12 +157,6 @@ impl Uploader {
         }
     }
 
-    fn image(&self, id: u64) -> Result<ImageInfo, Trouble> {
-        self.client
-            .image(id)?
-            .ok_or_else(|| Trouble::Refused(format!("image {id} is not on the platform (any more)")))
-    }
-
     fn project_of(&mut self, dataset: u64) -> Result<u64, Trouble> {
         if let Some(&project) = self.projects.get(&dataset) {
             return Ok(project);
@@ -185,12 +169,16 @@ impl Uploader {
     }
 
     /// Names of a dataset and of those around it, the outermost first.
-    fn path_of(&self, dataset: u64) -> Result<Vec<String>, Trouble> {
+    fn path_of(&mut self, dataset: u64) -> Result<Vec<String>, Trouble> {
+        if let Some(path) = self.paths.get(&dataset) {
+            return Ok(path.clone());
+        }
         let (mut path, mut next) = (Vec::new(), Some(dataset));
         while let Some(info) = next.map(|id| self.client.dataset(id)).transpose()?.flatten() {
             path.insert(0, info.name);
             next = info.parent_id;
         }
+        self.paths.insert(dataset, path.clone());
         Ok(path)
     }
 
@@ -224,32 +212,6 @@ impl Uploader {
         known.map(|dataset| dataset.id).ok_or_else(|| taken.into())
     }
 
-    /// The image of that name, and whether it was there. An image of that name with other pixels is not ours.
-    fn ensure_image(
-        &self,
-        dataset: u64,
-        name: &str,
-        content: ImageContent,
-        hash: Option<String>,
-    ) -> Result<(u64, bool), Trouble> {
-        let taken = match self.client.add_images(dataset, &[(name.to_owned(), content)]) {
-            Ok(added) => {
-                let added = added.into_iter().next();
-                return added
-                    .map(|info| (info.id, false))
-                    .ok_or_else(|| Trouble::Refused("no image came".into()));
-            }
-            Err(error @ ClientError::Status { status: 400, .. }) => error,
-            Err(error) => return Err(error.into()),
-        };
-        let known = self.client.images(dataset)?.into_iter().find(|info| info.name == name);
-        match known {
-            Some(known) if known.hash == hash => Ok((known.id, true)),
-            Some(_) => Err(Trouble::Refused(format!("{name}: the dataset has another image of that name"))),
-            None => Err(taken.into()),
-        }
-    }
-
     /// Brings classes and tags into the project. What is known is tried first; only a change asks the platform, so that
     /// what others added meanwhile stays.
     fn ensure_meta(&mut self, project: u64, needed: &ProjectMeta) -> Result<Names, Trouble> {
@@ -277,47 +239,61 @@ impl Uploader {
     }
 }
 
-/// How many items from the start of a batch go up together: frames of the same video, or local images of the same dataset.
-/// At least one.
+/// How many items from the start of a batch go up together: frames of the same video or video file, local images of the
+/// same dataset, or images of the platform, each image once. At least one.
 fn run_length(batch: &[Item]) -> usize {
-    let video = |item: &Item| match item.source {
-        Source::Video { id, .. } => Some(id),
-        _ => None,
-    };
-    let dataset = |item: &Item| local::place_of(item).map(|(_, path)| path.join("/"));
-    let together = |a: &Item, b: &Item| {
-        (video(a).is_some() && video(a) == video(b)) || (dataset(a).is_some() && dataset(a) == dataset(b))
-    };
-    match batch.first() {
-        Some(first) => batch.iter().take_while(|item| together(first, item)).count().max(1),
-        None => 0,
-    }
+    let Some(first) = batch.first() else { return 0 };
+    let mut images = HashSet::new();
+    let together = batch.iter().take_while(|item| match (&first.source, &item.source) {
+        (Source::Video { id: first, .. }, Source::Video { id, .. }) => first == id,
+        (Source::LocalVideo { name: first, dataset: home, .. }, Source::LocalVideo { name, dataset, .. }) => {
+            (first, home) == (name, dataset)
+        }
+        (Source::Local { dataset: first, .. }, Source::Local { dataset, .. }) => {
+            first == dataset && images.insert(&item.source)
+        }
+        (Source::Image { .. }, Source::Image { .. }) => images.insert(&item.source),
+        _ => false,
+    });
+    together.count()
 }
 
 impl Uploader {
     /// Delivers items that go up [together](run_length).
     fn deliver_run(&mut self, run: &[Item], again: bool) -> Result<Vec<Delivery>, ClientError> {
-        let done = match run {
-            [item] => self.deliver_one(item, again),
-            [Item { source: Source::Video { id, .. }, .. }, ..] => self.deliver_frames(*id, run, again),
-            [Item { source: Source::Local { .. }, .. }, ..] => match self.target {
-                Some(target) => self.deliver_locals(target, run, again),
-                None => Err(Trouble::Refused(ModeError::NeedsPlatform.to_string())),
-            },
-            _ => Ok(()),
-        };
-        match (done, run) {
-            (Ok(()), _) => Ok(run.iter().map(|_| Delivery::Done).collect()),
-            (Err(Trouble::Client(error)), _) => Err(error),
-            (Err(Trouble::Refused(reason)), [_]) => Ok(vec![Delivery::Refused { reason }]),
+        match self.try_run(run, again) {
+            Ok(()) => return Ok(run.iter().map(|_| Delivery::Done).collect()),
+            Err(Trouble::Client(error)) => return Err(error),
+            Err(Trouble::Refused(_)) => {}
+        }
+        // A class or dataset that was there may be gone. What came up to then is there, so it has to be looked at.
+        self.forget();
+        if run.len() > 1 {
             // One of them is the reason; the others are none the worse for it.
-            (Err(Trouble::Refused(_)), _) => {
-                let mut deliveries = Vec::with_capacity(run.len());
-                for item in run {
-                    deliveries.extend(self.deliver_run(std::slice::from_ref(item), true)?);
-                }
-                Ok(deliveries)
-            }
+            let (first, second) = run.split_at(run.len() / 2);
+            let mut deliveries = self.deliver_run(first, true)?;
+            deliveries.extend(self.deliver_run(second, true)?);
+            return Ok(deliveries);
+        }
+        match self.try_run(run, true) {
+            Ok(()) => Ok(vec![Delivery::Done]),
+            Err(Trouble::Client(error)) => Err(error),
+            Err(Trouble::Refused(reason)) => Ok(vec![Delivery::Refused { reason }]),
+        }
+    }
+
+    fn try_run(&mut self, run: &[Item], again: bool) -> Result<(), Trouble> {
+        let Some(first) = run.first() else { return Ok(()) };
+        if let Some(target) = self.target {
+            let kind = if first.source.is_video() { ProjectType::Videos } else { ProjectType::Images };
+            self.expect(target, &kind)?;
+        }
+        match (&first.source, self.target) {
+            (&Source::Video { id, .. }, _) => self.deliver_frames(id, run, again),
+            (Source::LocalVideo { .. }, _) => self.deliver_frames_of_file(run, again),
+            (Source::Local { .. }, _) => self.deliver_locals(run, again),
+            (Source::Image { .. }, None) => self.deliver_images(run, again),
+            (Source::Image { .. }, Some(target)) => self.deliver_copies(target, run, again),
         }
     }
 }
@@ -330,9 +306,7 @@ impl Deliver for Uploader {
             match self.deliver_run(run, again) {
                 Ok(done) => deliveries.extend(done),
                 Err(error) => {
-                    // What was learned may be out of date by the next try.
-                    self.metas.clear();
-                    self.videos.clear();
+                    self.forget();
                     let retry_after = match &error {
                         ClientError::Status { retry_after, .. } => *retry_after,
                         _ => None,

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use std::path::PathBuf;
+use std::sync::{Barrier, LazyLock};
 use std::time::Duration;
 
 use eyespot_supervisely::client::{Client, ClientOptions, Connection, Token, VideoInfo};
@@ -197,14 +199,8 @@ impl Image {
         if all.is_empty() { "nothing".into() } else { all.join(", ") }
     }
 
-    /// The outcome of a row; number of requests that it took.
-    fn run(
-        &self,
-        mode: UploadMode,
-        source: &str,
-        results: &str,
-        trouble: Option<Trouble>,
-    ) -> (String, usize) {
+    /// A result, and the dataset of its image where it is copied or uploaded.
+    fn items(&self, source: &str, results: &str) -> (Vec<Item>, &'static str) {
         let image = self.platform.store().item(self.dataset, "a.png").unwrap();
         let (source, pixels, dataset) = match source {
             "image" => (Source::Image { id: image }, Pixels::None, "ds0"),
@@ -216,13 +212,33 @@ impl Image {
         };
         let annotation = annotation(results);
         let meta = meta_of(&annotation);
-        let items = [Item { key: "k".into(), source, pixels, annotation, meta }];
-        let create = mode == UploadMode::Create;
-        let mut uploader = if create {
-            Uploader::into_project(self.client.clone(), self.target)
-        } else {
-            Uploader::new(self.client.clone(), mode).unwrap()
-        };
+        (vec![Item { key: "k".into(), source, pixels, annotation, meta }], dataset)
+    }
+
+    fn uploader(&self, mode: UploadMode) -> Uploader {
+        match mode {
+            UploadMode::Create => Uploader::into_project(self.client.clone(), self.target),
+            mode => Uploader::new(self.client.clone(), mode).unwrap(),
+        }
+    }
+
+    /// Where the results are.
+    fn home(&self, mode: UploadMode, dataset: &str) -> u64 {
+        match mode {
+            UploadMode::Create => self.platform.store().dataset_at(self.target, dataset).unwrap(),
+            _ => self.dataset,
+        }
+    }
+
+    /// The outcome of a row; number of requests that it took.
+    fn run(
+        &self,
+        mode: UploadMode,
+        source: &str,
+        results: &str,
+        trouble: Option<Trouble>,
+    ) -> (String, usize) {
+        let ((items, dataset), mut uploader) = (self.items(source, results), self.uploader(mode));
         let before = self.platform.calls().len();
         let done = deliver(&self.platform, &mut uploader, &items, trouble);
         let requests = self.platform.calls().len() - before;
@@ -231,12 +247,10 @@ impl Image {
             assert_eq!(self.stored(self.dataset, "a.png"), self.before);
             return ("refused".into(), requests);
         }
-        let place = if create {
+        if mode == UploadMode::Create {
             assert_eq!(self.stored(self.dataset, "a.png"), self.before);
-            self.platform.store().dataset_at(self.target, dataset).unwrap()
-        } else {
-            self.dataset
-        };
+        }
+        let place = self.home(mode, dataset);
         let after = self.stored(place, "a.png");
         // Once more changes nothing, whoever delivers it.
         assert_eq!(uploader.deliver(&items, true).unwrap(), [Delivery::Done]);
@@ -278,8 +292,8 @@ fn images() {
     }
 }
 
-/// Frames such as `0: car#7 0..10`, several objects of a frame one after the other.
-fn frames(cell: &str, video: u64) -> Vec<Item> {
+/// Frames such as `0: car#7 0..10`, several objects of a frame one after the other; `source` says of what.
+fn frames(cell: &str, source: impl Fn(u64) -> (Source, Pixels)) -> Vec<Item> {
     let mut frames: Vec<(u64, Vec<&str>)> = Vec::new();
     for entry in entries(cell) {
         let (frame, object) = entry.split_once(": ").unwrap();
@@ -292,45 +306,96 @@ fn frames(cell: &str, video: u64) -> Vec<Item> {
     let item = |(frame, objects): (u64, Vec<&str>)| {
         let annotation = annotation(&objects.join(", "));
         let meta = meta_of(&annotation);
-        let source = Source::Video { id: video, frame };
-        Item { key: frame.to_string(), source, pixels: Pixels::None, annotation, meta }
+        let (source, pixels) = source(frame);
+        Item { key: frame.to_string(), source, pixels, annotation, meta }
     };
     frames.into_iter().map(item).collect()
 }
 
-/// The outcome of a row of the table of videos; number of requests that it took.
-fn run_video(mode_text: &str, before: &str, new: &str, trouble: Option<Trouble>) -> (String, usize) {
-    let platform = Platform::start().unwrap();
-    let video = platform.store().add_video_project("road", "a.mp4", (WIDTH, HEIGHT), 5);
-    let client = client(&platform);
-    let mode = mode(mode_text);
-    let start = || Uploader::new(client.clone(), UploadMode::Append).unwrap();
-    let earlier = frames(before, video);
-    deliver(&platform, &mut start(), &earlier, None);
-    let (mut uploader, target) = if mode == UploadMode::Create {
-        let target = client.add_project(1, "copies", &ProjectType::Videos, "").unwrap();
-        (Uploader::into_project(client.clone(), target.id), Some(target.id))
-    } else {
-        (start(), None)
-    };
-    let items = frames(new, video);
-    let calls = platform.calls().len();
-    let done = deliver(&platform, &mut uploader, &items, trouble);
-    assert!(done.iter().all(|done| *done == Delivery::Done), "{done:?}");
-    let requests = platform.calls().len() - calls;
-    let source = client.video(video).unwrap().unwrap();
-    let place = match target {
-        Some(target) => {
-            let dataset = platform.store().dataset_at(target, "ds0").unwrap();
-            client.videos(dataset).unwrap().pop().unwrap()
-        }
-        None => source,
-    };
-    let after = stored_video(&client, &place);
-    assert!(uploader.deliver(&items, true).is_ok());
-    assert_eq!(stored_video(&client, &place), after);
-    (after, requests)
+/// A video on the platform, a file of one, and a project for copies.
+struct Video {
+    platform: Platform,
+    client: Client,
+    video: u64,
+    file: PathBuf,
+    target: u64,
+    _folder: tempfile::TempDir,
 }
+
+impl Video {
+    fn new(before: &str) -> Self {
+        let platform = Platform::start().unwrap();
+        let video = platform.store().add_video_project("road", "a.mp4", (WIDTH, HEIGHT), 5);
+        let client = client(&platform);
+        let earlier = frames(before, |frame| (Source::Video { id: video, frame }, Pixels::None));
+        let mut uploader = Uploader::new(client.clone(), UploadMode::Append).unwrap();
+        deliver(&platform, &mut uploader, &earlier, None);
+        let target = client.add_project(1, "copies", &ProjectType::Videos, "").unwrap().id;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.mp4");
+        std::fs::write(&file, &*MOVIE).unwrap();
+        Self { platform, client, video, file, target, _folder: folder }
+    }
+
+    fn items(&self, source: &str, cell: &str) -> Vec<Item> {
+        frames(cell, |frame| match source {
+            "video" => (Source::Video { id: self.video, frame }, Pixels::None),
+            _ => {
+                let source = Source::LocalVideo { name: "a.mp4".into(), dataset: vec!["ds0".into()], frame };
+                (source, Pixels::File(self.file.clone()))
+            }
+        })
+    }
+
+    fn uploader(&self, mode: UploadMode) -> Uploader {
+        match mode {
+            UploadMode::Create => Uploader::into_project(self.client.clone(), self.target),
+            mode => Uploader::new(self.client.clone(), mode).unwrap(),
+        }
+    }
+
+    /// The video where its results are.
+    fn stored(&self, mode: UploadMode) -> String {
+        let place = if mode == UploadMode::Create {
+            let dataset = self.platform.store().dataset_at(self.target, "ds0").unwrap();
+            self.client.videos(dataset).unwrap().pop().unwrap()
+        } else {
+            self.client.video(self.video).unwrap().unwrap()
+        };
+        stored_video(&self.client, &place)
+    }
+
+    /// The outcome of a row; number of requests that it took.
+    fn run(&self, mode: UploadMode, source: &str, cell: &str, trouble: Option<Trouble>) -> (String, usize) {
+        let (items, mut uploader) = (self.items(source, cell), self.uploader(mode));
+        let calls = self.platform.calls().len();
+        let done = deliver(&self.platform, &mut uploader, &items, trouble);
+        let requests = self.platform.calls().len() - calls;
+        if let [Delivery::Refused { reason }, ..] = &done[..] {
+            assert!(reason.contains("create"), "{reason}");
+            return ("refused".into(), requests);
+        }
+        assert!(done.iter().all(|done| *done == Delivery::Done), "{done:?}");
+        let after = self.stored(mode);
+        // Once more changes nothing, whoever delivers it.
+        assert!(uploader.deliver(&items, true).is_ok() && self.uploader(mode).deliver(&items, true).is_ok());
+        assert_eq!(self.stored(mode), after);
+        (after, requests)
+    }
+}
+
+/// Five frames.
+static MOVIE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.mp4");
+    let mut writer = eyespot_media::VideoWriter::create(&path, None, 25.0).unwrap();
+    let canvas = eyespot_media::Canvas::new(WIDTH as u16, HEIGHT as u16);
+    for frame in 0..5 {
+        writer.write(&canvas, frame * 40_000).unwrap();
+    }
+    writer.finish().unwrap();
+    std::fs::read(path).unwrap()
+});
 
 fn stored_video(client: &Client, video: &VideoInfo) -> String {
     let stored = client.video_annotations(video.dataset_id, &[video.id]).unwrap().pop().unwrap();
@@ -351,30 +416,113 @@ fn stored_video(client: &Client, video: &VideoInfo) -> String {
 
 #[test]
 fn videos() {
-    let rows = table("| mode | before | frames |");
-    assert!(rows.len() >= 4);
+    let rows = table("| mode | source | before | frames |");
+    assert!(rows.len() >= 8);
     for (index, row) in rows.iter().enumerate() {
-        let [mode, before, frames, after] = &row[..] else { panic!("{row:?}") };
-        let (outcome, requests) = run_video(mode, before, frames, None);
+        let [mode_text, source, before, frames, after] = &row[..] else { panic!("{row:?}") };
+        let mode = mode(mode_text);
+        let (outcome, requests) = Video::new(before).run(mode, source, frames, None);
         assert_eq!(&outcome, after, "{row:?}");
         for trouble in troubles(index, requests) {
-            let (outcome, _) = run_video(mode, before, frames, Some(trouble));
+            let (outcome, _) = Video::new(before).run(mode, source, frames, Some(trouble));
             assert_eq!(&outcome, after, "{row:?} with {trouble:?}");
         }
     }
 }
 
+/// The entries of a text in an order of their own.
+fn sorted(text: &str) -> Vec<&str> {
+    let mut all: Vec<&str> = text.split(", ").collect();
+    all.sort_unstable();
+    all
+}
+
+#[test]
+fn two_writers_at_once() {
+    let rows = table("| mode | source | before | one |");
+    assert!(rows.len() >= 8);
+    for row in &rows {
+        let [modes, source, before, one, other, after] = &row[..] else { panic!("{row:?}") };
+        let (first, second) = modes.split_once(" and ").unwrap_or((modes, modes));
+        let modes = [mode(first), mode(second)];
+        for _ in 0..5 {
+            let outcome = if source.contains("video") {
+                let place = Video::new(before);
+                let source = source.trim_end_matches(" video");
+                at_once(|which, start| {
+                    let (items, mut uploader) =
+                        (place.items(source, [one, other][which]), place.uploader(modes[which]));
+                    start.wait();
+                    deliver(&place.platform, &mut uploader, &items, None)
+                });
+                place.stored(modes[0])
+            } else {
+                let place = Image::new(before);
+                let dataset = at_once(|which, start| {
+                    let (items, dataset) = place.items(source, [one, other][which]);
+                    let mut uploader = place.uploader(modes[which]);
+                    start.wait();
+                    deliver(&place.platform, &mut uploader, &items, None);
+                    dataset
+                });
+                place.stored(place.home(modes[0], dataset[0]), "a.png")
+            };
+            let fits = after.split(" or ").any(|after| sorted(after) == sorted(&outcome));
+            assert!(fits, "{row:?}: {outcome}");
+        }
+    }
+}
+
+/// Does two things at the same moment.
+fn at_once<T: Send>(work: impl Fn(usize, &Barrier) -> T + Sync) -> Vec<T> {
+    let start = Barrier::new(2);
+    std::thread::scope(|scope| {
+        let threads = [0, 1].map(|which| {
+            scope.spawn({
+                let (work, start) = (&work, &start);
+                move || work(which, start)
+            })
+        });
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
 #[test]
 fn a_frame_that_is_refused_does_not_hold_up_the_others() {
-    let platform = Platform::start().unwrap();
-    let video = platform.store().add_video_project("road", "a.mp4", (WIDTH, HEIGHT), 5);
-    let client = client(&platform);
+    let place = Video::new("nothing");
     // Frame 5 is behind the end.
-    let items = frames("4: car#7 0..10, 5: car#7 1..11", video);
-    let done = Uploader::new(client.clone(), UploadMode::Append).unwrap().deliver(&items, false).unwrap();
-    assert_eq!(done[0], Delivery::Done);
-    assert!(matches!(&done[1], Delivery::Refused { reason } if reason.contains("frame 5")), "{done:?}");
-    assert_eq!(stored_video(&client, &client.video(video).unwrap().unwrap()), "car#7 0..10");
+    for (mode, source) in [(UploadMode::Append, "video"), (UploadMode::Create, "local")] {
+        let items = place.items(source, "4: car#7 0..10, 5: car#7 1..11");
+        let done = place.uploader(mode).deliver(&items, false).unwrap();
+        assert_eq!(done[0], Delivery::Done);
+        assert!(matches!(&done[1], Delivery::Refused { reason } if reason.contains("frame 5")), "{done:?}");
+        assert_eq!(place.stored(mode), "car#7 0..10");
+    }
+}
+
+#[test]
+fn a_video_file_that_is_gone_or_another_one_is_refused() {
+    let place = Video::new("nothing");
+    let items = place.items("local", "0: car#7 0..10");
+    std::fs::remove_file(&place.file).unwrap();
+    let refused = |uploader: &mut Uploader, what: &str| {
+        let done = uploader.deliver(&items, false).unwrap();
+        assert!(matches!(&done[..], [Delivery::Refused { reason }] if reason.contains(what)), "{done:?}");
+    };
+    refused(&mut place.uploader(UploadMode::Create), "a.mp4");
+    std::fs::write(&place.file, b"no video").unwrap();
+    refused(&mut place.uploader(UploadMode::Create), "is no video");
+    std::fs::write(&place.file, &*MOVIE).unwrap();
+    let mut uploader = place.uploader(UploadMode::Create);
+    assert_eq!(uploader.deliver(&items, false).unwrap(), [Delivery::Done]);
+    // A change is noticed by the next process at the latest.
+    std::fs::write(&place.file, [&MOVIE[..], &[0, 0, 0, 9, b'f', b'r', b'e', b'e', 0]].concat()).unwrap();
+    refused(&mut place.uploader(UploadMode::Create), "another video of that name");
+    // A project of images takes none.
+    let images = place.client.add_project(1, "images", &ProjectType::Images, "").unwrap().id;
+    let calls = place.platform.calls().len();
+    refused(&mut Uploader::into_project(place.client.clone(), images), "is for images");
+    assert!(place.platform.calls()[calls..].iter().all(|call| call.method == "projects.info"));
 }
 
 /// Both add their own classes, while the platform takes metas only as a whole.

@@ -9,6 +9,7 @@ use eyespot_core::{
     BBox, Boxed, ClassId, Detection, ErrorType, Frame, ModelSpec, NullSink, PredictOptions, PredictionsMut,
     Predictor,
 };
+use eyespot_media::{Canvas, Input, VideoWriter};
 use eyespot_outbox::{Destination, Drained, Target, Upload, UploadError, UploadInput, predict};
 use eyespot_runtime::{Model, Settings};
 use eyespot_supervisely::UploadMode;
@@ -122,6 +123,40 @@ fn results_go_into_a_new_project() {
     let folder = setup.folder.path().file_name().unwrap().to_str().unwrap();
     assert_eq!(datasets[folder]["items"]["local.png"]["objects"].as_array().unwrap().len(), 1, "{stored}");
     assert!(setup.objects("b.png").is_empty());
+}
+
+#[test]
+fn videos_go_up_whole_and_get_their_results_where_they_are() {
+    let setup = setup();
+    let new = || Destination::NewProject { workspace: 1, name: "found".into() };
+    let file = setup.folder.path().join("road.mp4");
+    let mut writer = VideoWriter::create(&file, None, 25.0).unwrap();
+    for frame in 0..7 {
+        writer.write(&Canvas::new(64, 48), frame * 40_000).unwrap();
+    }
+    writer.finish().unwrap();
+    // A photo beside it: the platform keeps images and videos apart.
+    let photo = setup.folder.path().join("local.png");
+    std::fs::write(&photo, png(50, 48, 9)).unwrap();
+    let both = UploadInput::Local(vec![Input::from(file.clone()), Input::from(photo)].into());
+    assert_eq!(setup.run(UploadMode::Create, new(), both).unwrap(), Drained::All);
+    let folder = setup.folder.path().file_name().unwrap().to_str().unwrap();
+    let stored = setup.platform.snapshot();
+    let kinds = [&stored["found"], &stored["found_001"]].map(|project| project["type"].as_str().unwrap());
+    assert!(kinds == ["images", "videos"] || kinds == ["videos", "images"], "{stored}");
+    let videos = if kinds[0] == "videos" { "found" } else { "found_001" };
+    let frames = |stored: &serde_json::Value, project: &str| {
+        let objects = stored[project]["datasets"][folder]["items"]["road.mp4"]["objects"].clone();
+        // No tracks: all cars are one object.
+        assert_eq!(objects.as_array().unwrap().len(), 1, "{stored}");
+        objects[0]["figures"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|figure| figure["frame"].as_u64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(frames(&stored, videos), (0..7).collect::<Vec<_>>());
 }
 
 #[test]

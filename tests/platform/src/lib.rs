@@ -4,6 +4,7 @@ mod fault;
 mod fields;
 mod files;
 mod methods;
+mod mp4;
 mod platform;
 mod server;
 mod shape;
@@ -12,5 +13,5 @@ mod store;
 
 pub use fault::{Fault, Faults, Rule};
 pub use files::{hash_of, png};
-pub use platform::{Call, Options, Platform};
+pub use platform::{Call, Line, Options, Platform};
 pub use store::Store;

@@ -1,8 +1,10 @@
 //! A running emulator.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -20,11 +22,22 @@ pub struct Options {
     pub token: String,
     /// Entries of a page of a list. 3 by default, so that small tests have pages.
     pub page_size: usize,
+    /// The line to it. `None`, as by default, is the loopback interface as it is.
+    pub line: Option<Line>,
+}
+
+/// A long line, such as a mobile network, that all connections share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    /// What a new connection waits before its first request, and each request before its answer.
+    pub round_trip: Duration,
+    /// How many bytes of requests go through each second. Bodies alone count, not their heads.
+    pub bytes_per_second: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { port: 0, token: "emulator".to_owned(), page_size: 3 }
+        Self { port: 0, token: "emulator".to_owned(), page_size: 3, line: None }
     }
 }
 
@@ -44,6 +57,38 @@ pub(crate) struct Shared {
     pub(crate) store: Mutex<Store>,
     pub(crate) faults: Mutex<Faults>,
     pub(crate) calls: Mutex<Vec<Call>>,
+    pub(crate) traffic: Traffic,
+}
+
+/// What went over the line.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) line: Option<Line>,
+    pub(crate) connections: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    /// When the last byte of all bodies so far is through.
+    free: Mutex<Option<Instant>>,
+}
+
+impl Traffic {
+    /// As long as a question and its answer are under way.
+    pub(crate) async fn round_trip(&self) {
+        if let Some(line) = self.line {
+            tokio::time::sleep(line.round_trip).await;
+        }
+    }
+
+    /// Takes bytes from the line, and tells when they are through.
+    pub(crate) fn take(&self, bytes: usize) -> Option<Instant> {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        let line = self.line?;
+        let mut free = lock(&self.free);
+        let now = Instant::now();
+        let time = Duration::from_secs_f64(bytes as f64 / line.bytes_per_second.max(1) as f64);
+        let through = free.unwrap_or(now).max(now) + time;
+        *free = Some(through);
+        Some(through)
+    }
 }
 
 /// A poisoned lock holds what the panicking test left: good enough to look at.
@@ -82,6 +127,7 @@ impl Platform {
             store: Mutex::new(Store::new(options.page_size)),
             faults: Mutex::default(),
             calls: Mutex::default(),
+            traffic: Traffic { line: options.line, ..Traffic::default() },
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
@@ -123,6 +169,18 @@ impl Platform {
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         lock(&self.shared.calls).clone()
+    }
+
+    /// How many connections were made.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.shared.traffic.connections.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the bodies of all requests.
+    #[must_use]
+    pub fn received_bytes(&self) -> u64 {
+        self.shared.traffic.bytes.load(Ordering::Relaxed)
     }
 
     /// All that is stored, without numbers and dates: two clients that did the same have left the same.

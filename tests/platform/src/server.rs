@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::net::TcpListener;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -37,7 +38,9 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         let Ok((stream, _)) = listener.accept().await else { continue };
         let _ = stream.set_nodelay(true);
         let shared = Arc::clone(&shared);
+        shared.traffic.connections.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
+            shared.traffic.round_trip().await;
             let service = service_fn(|request| answer(request, Arc::clone(&shared)));
             let connection =
                 hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
@@ -71,9 +74,15 @@ async fn answer_with(
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
         _ => {}
     }
+    shared.traffic.round_trip().await;
     let mut body = Vec::new();
     while let Some(frame) = poll_fn(|context| Pin::new(request.body_mut()).poll_frame(context)).await {
-        body.extend_from_slice(frame.map_err(|_| Closed)?.data_ref().map_or(&[], |data| &data[..]));
+        let frame = frame.map_err(|_| Closed)?;
+        let data = frame.data_ref().map_or(&[][..], |data| &data[..]);
+        if let Some(through) = shared.traffic.take(data.len()) {
+            tokio::time::sleep_until(through.into()).await;
+        }
+        body.extend_from_slice(data);
     }
     match fault {
         Some(Fault::Busy { retry_after }) => {

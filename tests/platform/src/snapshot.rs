@@ -33,7 +33,7 @@ impl Store {
 
     fn items_of(&self, dataset: u64, project: &Project) -> Value {
         let mut items = Map::new();
-        for (&id, item) in self.items.iter().filter(|(_, item)| item.dataset == dataset) {
+        for (id, item) in self.items_in(dataset) {
             let tags: Vec<Value> = item.tags.iter().map(|tag| tag_snapshot(project, tag)).collect();
             let mut entity = json!({"hash": item.hash, "tags": tags});
             match item.kind {

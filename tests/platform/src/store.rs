@@ -1,6 +1,6 @@
 //! What the platform keeps.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value, json};
 
@@ -116,9 +116,15 @@ pub struct Store {
     pub(crate) files: HashMap<String, Vec<u8>>,
     pub(crate) projects: BTreeMap<u64, Project>,
     pub(crate) datasets: BTreeMap<u64, Dataset>,
+    /// To be added to through [`Store::add_item`] alone.
     pub(crate) items: BTreeMap<u64, Item>,
+    /// Items by their datasets and names: a platform does not look through all images for one.
+    names: HashMap<u64, HashMap<String, u64>>,
     pub(crate) objects: BTreeMap<u64, Object>,
+    /// To be added to through [`Store::add_figure`] alone.
     pub(crate) figures: BTreeMap<u64, Figure>,
+    /// Figures by their items.
+    owned: HashMap<u64, BTreeSet<u64>>,
 }
 
 /// The workspace that there is.
@@ -148,10 +154,13 @@ impl Store {
             let (width, height, mime) = picture(bytes).unwrap_or((0, 0, "application/octet-stream"));
             let hash = hash_of(bytes);
             self.files.insert(hash.clone(), bytes.clone());
-            let id = self.id();
-            let item =
-                Item { name: (*name).into(), mime, width, height, ..Item::new(Kind::Images, dataset, hash) };
-            self.items.insert(id, item);
+            self.add_item(Item {
+                name: (*name).into(),
+                mime,
+                width,
+                height,
+                ..Item::new(Kind::Images, dataset, hash)
+            });
         }
         dataset
     }
@@ -171,7 +180,7 @@ impl Store {
         size: (u32, u32),
         frames: u64,
     ) -> u64 {
-        let (project, dataset, id) = (self.id(), self.id(), self.id());
+        let (project, dataset) = (self.id(), self.id());
         self.projects.insert(project, Project::new(name, Kind::Videos));
         let home = Dataset { name: "ds0".into(), project, parent: None, description: String::new() };
         self.datasets.insert(dataset, home);
@@ -180,15 +189,49 @@ impl Store {
         self.files.insert(hash.clone(), bytes);
         let meta = json!({"videoStreamIndex": 0});
         let item = Item::new(Kind::Videos, dataset, hash);
-        self.items
-            .insert(id, Item { name: video.into(), mime: "video/mp4", width, height, frames, meta, ..item });
+        self.add_item(Item { name: video.into(), mime: "video/mp4", width, height, frames, meta, ..item })
+    }
+
+    /// Keeps a new image or video, and gives its number. Its name has to be free.
+    pub(crate) fn add_item(&mut self, item: Item) -> u64 {
+        let id = self.id();
+        self.names.entry(item.dataset).or_default().insert(item.name.clone(), id);
+        self.items.insert(id, item);
         id
+    }
+
+    /// Keeps a new figure, and gives its number.
+    pub(crate) fn add_figure(&mut self, figure: Figure) -> u64 {
+        let id = self.id();
+        self.owned.entry(figure.item).or_default().insert(id);
+        self.figures.insert(id, figure);
+        id
+    }
+
+    /// Removes all figures of an item.
+    pub(crate) fn remove_figures_of(&mut self, item: u64) {
+        for figure in self.owned.remove(&item).unwrap_or_default() {
+            self.figures.remove(&figure);
+        }
+    }
+
+    /// The images and videos of a dataset, in the order of their numbers.
+    pub(crate) fn items_in(&self, dataset: u64) -> impl Iterator<Item = (u64, &Item)> {
+        let ids: BTreeSet<u64> =
+            self.names.get(&dataset).into_iter().flat_map(|names| names.values().copied()).collect();
+        ids.into_iter().filter_map(|id| Some((id, self.items.get(&id)?)))
     }
 
     /// The number of the image or video of this name in a dataset.
     #[must_use]
     pub fn item(&self, dataset: u64, name: &str) -> Option<u64> {
-        self.items.iter().find(|(_, item)| item.dataset == dataset && item.name == name).map(|(&id, _)| id)
+        self.names.get(&dataset)?.get(name).copied()
+    }
+
+    /// The number of the project of this name.
+    #[must_use]
+    pub fn project_named(&self, name: &str) -> Option<u64> {
+        self.projects.iter().find(|(_, project)| project.name == name).map(|(&id, _)| id)
     }
 
     /// The number of the dataset of this path, such as `outer/inner`, in a project.
@@ -230,7 +273,8 @@ impl Store {
     }
 
     pub(crate) fn figures_of(&self, item: u64) -> impl Iterator<Item = (u64, &Figure)> {
-        self.figures.iter().filter(move |(_, figure)| figure.item == item).map(|(&id, figure)| (id, figure))
+        let own = self.owned.get(&item).into_iter().flatten();
+        own.filter_map(|id| Some((*id, self.figures.get(id)?)))
     }
 
     /// The names of a dataset and of those around it, as in files: `outer/inner`.

@@ -6,14 +6,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::http::Part;
+use super::form::{Content, Part};
+use super::parallel::{parts_of, side_by_side};
 use super::{Client, ClientError};
-use crate::format::{Annotation, Object, ProjectMeta, ProjectType, Tag, VideoAnnotation, subpixel};
+use crate::format::{Annotation, Object, ProjectMeta, ProjectType, Tag, subpixel};
 
 /// Entries of a request.
-const BATCH: usize = 50;
+pub(crate) const BATCH: usize = 50;
+/// Bytes of files in a request; a larger one goes by itself.
+pub(crate) const BATCH_BYTES: u64 = 8 << 20;
 const HASHES: usize = 900;
-const FIGURES: usize = 100;
+pub(super) const FIGURES: usize = 100;
 
 /// A project.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,26 +78,6 @@ pub struct ImageInfo {
     pub extra: Map<String, Value>,
 }
 
-/// A video.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct VideoInfo {
-    /// Its number.
-    pub id: u64,
-    /// Its name.
-    pub name: String,
-    /// The project that it is in.
-    pub project_id: u64,
-    /// The dataset that it is in.
-    pub dataset_id: u64,
-    /// The hash of its file; `None` for a link.
-    #[serde(default)]
-    pub hash: Option<String>,
-    /// Everything else, such as `fileMeta` with `framesCount`.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
-}
-
 /// Where a new image gets its pixels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageContent {
@@ -104,17 +87,6 @@ pub enum ImageContent {
     Copy(u64),
     /// An address.
     Link(String),
-}
-
-/// A figure of a video's frame, to be added.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewFigure {
-    /// The platform's number of its object.
-    pub object_id: u64,
-    /// Number of the frame.
-    pub frame: u64,
-    /// The figure.
-    pub figure: crate::format::Figure,
 }
 
 #[derive(Deserialize)]
@@ -135,35 +107,8 @@ pub fn hash_of(bytes: &[u8]) -> String {
     STANDARD.encode(Sha256::digest(bytes))
 }
 
-/// Requests that are under way at the same time, so that a long line is not empty while each is answered.
-const SIDE_BY_SIDE: usize = 4;
-
-/// Does some work for each part of so many entries, a few parts at once. For what may be done in any order.
-fn side_by_side<T: Sync>(
-    entries: &[T],
-    size: usize,
-    work: impl Fn(&[T]) -> Result<(), ClientError> + Sync,
-) -> Result<(), ClientError> {
-    let parts: Vec<&[T]> = entries.chunks(size).collect();
-    for group in parts.chunks(SIDE_BY_SIDE) {
-        if let [one] = group {
-            work(one)?;
-            continue;
-        }
-        std::thread::scope(|scope| {
-            let running: Vec<_> = group.iter().map(|part| scope.spawn(|| work(part))).collect();
-            let ended = |thread: std::thread::ScopedJoinHandle<'_, Result<(), ClientError>>| {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            // All of them, also after one that failed.
-            running.into_iter().map(ended).fold(Ok(()), Result::and)
-        })?;
-    }
-    Ok(())
-}
-
 /// What is not there is `None`.
-fn found<T>(answer: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
+pub(super) fn found<T>(answer: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(ClientError::Status { status: 404, .. }) => Ok(None),
@@ -200,12 +145,13 @@ impl Client {
         self.add("projects.add", &body)
     }
 
-    /// A project of images with this name, or, where that is taken, with the name and the first number that is free. One
+    /// A project with this name, or, where that is taken, with the name and the first number that is free. One
     /// with such a name that is `ours`, made by an earlier try whose answer was lost, is given instead.
     pub fn ensure_project(
         &self,
         workspace: u64,
         name: &str,
+        kind: &ProjectType,
         description: &str,
         ours: impl Fn(&ProjectInfo) -> bool,
     ) -> Result<ProjectInfo, ClientError> {
@@ -214,7 +160,7 @@ impl Client {
             let name = if number == 0 { name.to_owned() } else { format!("{name}_{number:03}") };
             let taken = self.projects(workspace, &name)?;
             if taken.is_empty() {
-                return self.add_project(workspace, &name, &ProjectType::Images, description);
+                return self.add_project(workspace, &name, kind, description);
             }
             if let Some(project) = taken.into_iter().find(&ours) {
                 return Ok(project);
@@ -276,13 +222,27 @@ impl Client {
 
     /// The images of these names in a dataset.
     pub fn images_named(&self, dataset: u64, names: &[&str]) -> Result<Vec<ImageInfo>, ClientError> {
-        let mut images = Vec::new();
-        for batch in names.chunks(BATCH) {
-            let filter = json!([{"field": "name", "operator": "in", "value": batch}]);
+        self.images_where(dataset, "name", names)
+    }
+
+    /// Those of these images that are in this dataset.
+    pub fn images_of_ids(&self, dataset: u64, ids: &[u64]) -> Result<Vec<ImageInfo>, ClientError> {
+        self.images_where(dataset, "id", ids)
+    }
+
+    fn images_where<T: Serialize + Sync>(
+        &self,
+        dataset: u64,
+        field: &str,
+        values: &[T],
+    ) -> Result<Vec<ImageInfo>, ClientError> {
+        let batches: Vec<&[T]> = values.chunks(BATCH).collect();
+        let images = side_by_side(&batches, |batch| {
+            let filter = json!([{"field": field, "operator": "in", "value": batch}]);
             let body = json!({"projectId": null, "datasetId": dataset, "filter": filter, "forceMetadataForLinks": true, "recursive": false});
-            images.extend(self.pages::<ImageInfo>("images.list", &body)?);
-        }
-        Ok(images)
+            self.pages::<ImageInfo>("images.list", &body)
+        })?;
+        Ok(images.into_iter().flatten().collect())
     }
 
     /// The file of an image.
@@ -310,18 +270,30 @@ impl Client {
                 missing.push((hash, bytes));
             }
         }
-        side_by_side(&missing, BATCH, |batch| {
-            let parts: Vec<_> =
-                batch.iter().map(|&(_, bytes)| Part { content_type: "image/*", bytes }).collect();
-            let answer: Vec<Value> = self.multipart("images.bulk.upload", &parts)?;
-            let stored = |entry: &Value| entry.get("hash").and_then(Value::as_str).map(str::to_owned);
-            let stored: Vec<Option<String>> = answer.iter().map(stored).collect();
-            if !batch.iter().map(|(hash, _)| Some((*hash).clone())).eq(stored) {
-                return Err(self.answer("images.bulk.upload", "a file did not arrive as it was sent"));
-            }
-            Ok(())
+        let parts = parts_of(&missing, BATCH, BATCH_BYTES, |(_, bytes)| bytes.len() as u64);
+        side_by_side(&parts, |part| {
+            let files = part.iter().map(|&(hash, bytes)| (hash.as_str(), Content::Memory(bytes)));
+            self.upload_files("images.bulk.upload", "image/*", &files.collect::<Vec<_>>())
         })?;
         Ok(hashes)
+    }
+
+    /// Uploads files of these hashes in one request.
+    pub(super) fn upload_files(
+        &self,
+        method: &str,
+        content_type: &'static str,
+        files: &[(&str, Content<'_>)],
+    ) -> Result<(), ClientError> {
+        let parts: Vec<_> = files.iter().map(|&(_, content)| Part { content_type, content }).collect();
+        let hashes = || files.iter().map(|(hash, _)| *hash);
+        let answer: Vec<Value> = self.multipart(method, &parts, hashes())?;
+        let stored = answer.iter().map(|entry| entry.get("hash").and_then(Value::as_str));
+        if hashes().map(Some).eq(stored) {
+            Ok(())
+        } else {
+            Err(self.answer(method, "a file did not arrive as it was sent"))
+        }
     }
 
     /// New images in a dataset. Their names must be free.
@@ -351,35 +323,39 @@ impl Client {
     /// The annotations of images, in pixels, in the order of `images`.
     pub fn annotations(&self, dataset: u64, images: &[u64]) -> Result<Vec<Annotation>, ClientError> {
         let method = "annotations.bulk.info";
-        let mut all = Vec::new();
-        for batch in images.chunks(BATCH) {
+        let batches: Vec<&[u64]> = images.chunks(BATCH).collect();
+        let all = side_by_side(&batches, |batch| {
             let body = json!({
                 "datasetId": dataset, "imageIds": batch, "withCustomBigData": false, "forceMetadataForLinks": true,
                 "integerCoords": false,
             });
             let mut infos: Vec<AnnotationInfo> = self.call(method, &body)?;
-            for &id in batch {
-                let place = infos.iter().position(|info| info.image_id == id);
+            let own = |id: &u64| {
+                let place = infos.iter().position(|info| info.image_id == *id);
                 let place = place.ok_or_else(|| self.answer(method, &format!("image {id} is missing")))?;
-                all.push(subpixel::annotation_from_platform(infos.swap_remove(place).annotation));
-            }
-        }
-        Ok(all)
+                Ok(subpixel::annotation_from_platform(infos.swap_remove(place).annotation))
+            };
+            batch.iter().map(own).collect::<Result<Vec<_>, _>>()
+        })?;
+        Ok(all.into_iter().flatten().collect())
     }
 
     /// Sets the annotations of images, given in pixels. What they had before is gone.
     pub fn set_annotations(&self, dataset: u64, images: &[(u64, Annotation)]) -> Result<(), ClientError> {
-        side_by_side(images, BATCH, |batch| {
+        let batches: Vec<&[(u64, Annotation)]> = images.chunks(BATCH).collect();
+        let set = side_by_side(&batches, |batch| {
             let entry = |(id, annotation): &(u64, Annotation)| json!({"imageId": id, "annotation": subpixel::annotation_to_platform(annotation.clone())});
             let annotations: Vec<Value> = batch.iter().map(entry).collect();
             let body =
                 json!({"datasetId": dataset, "annotations": annotations, "skipBoundsValidation": false});
-            self.call::<Value>("annotations.bulk.add", &body).map(|_| ())
-        })
+            self.call::<Value>("annotations.bulk.add", &body)
+        });
+        set.map(|_| ())
     }
 
-    /// Adds objects, given in pixels, to images of a dataset, each with the number of its image, and gives their numbers. `meta` is the project's, with
-    /// numbers. The tags go up in a second request, [`add_tags`](Self::add_tags): the first one would ignore them.
+    /// Adds objects, given in pixels, to images of a dataset, each with the number of its image, and gives their numbers.
+    /// `meta` is the project's, with numbers. The tags go up in a second request, [`add_tags`](Self::add_tags): the first
+    /// one would ignore them.
     pub fn add_objects(
         &self,
         project: u64,
@@ -388,10 +364,10 @@ impl Client {
         meta: &ProjectMeta,
     ) -> Result<Vec<u64>, ClientError> {
         let method = "figures.bulk.add";
-        let mut ids = Vec::new();
-        for batch in objects.chunks(FIGURES) {
+        let batches: Vec<&[(u64, Object)]> = objects.chunks(FIGURES).collect();
+        let ids = side_by_side(&batches, |batch| {
             let mut figures = Vec::new();
-            for (image, object) in batch {
+            for (image, object) in *batch {
                 let class = meta.class(&object.class_title).and_then(|class| class.id);
                 let unknown =
                     || self.answer(method, &format!("the project has no class `{}`", object.class_title));
@@ -404,17 +380,22 @@ impl Client {
                 }));
             }
             let body = json!({"datasetId": dataset, "figures": figures, "skipBoundsValidation": false});
-            let added: Vec<Id> = self.add(method, &body)?;
-            if added.len() != batch.len() {
-                return Err(self.answer(method, "not one entry per object"));
-            }
-            let added: Vec<u64> = added.into_iter().map(|added| added.id).collect();
+            let added = self.added(method, &body, batch.len())?;
             let tags: Vec<(u64, Vec<Tag>)> =
-                added.iter().zip(batch).map(|(&id, (_, object))| (id, object.tags.clone())).collect();
+                added.iter().zip(*batch).map(|(&id, (_, object))| (id, object.tags.clone())).collect();
             self.add_tags(project, &tags, meta)?;
-            ids.extend(added);
+            Ok(added)
+        })?;
+        Ok(ids.into_iter().flatten().collect())
+    }
+
+    /// Adds so many entries, and gives their numbers.
+    pub(super) fn added(&self, method: &str, body: &Value, count: usize) -> Result<Vec<u64>, ClientError> {
+        let added: Vec<Id> = self.add(method, body)?;
+        if added.len() != count {
+            return Err(self.answer(method, "not one number per entry"));
         }
-        Ok(ids)
+        Ok(added.into_iter().map(|added| added.id).collect())
     }
 
     /// Adds tags to objects of images, named by their numbers.
@@ -441,88 +422,5 @@ impl Client {
             let _: Value = self.add(method, &json!({"projectId": project, "tags": batch}))?;
         }
         Ok(())
-    }
-
-    /// A video; `None` if there is none.
-    pub fn video(&self, id: u64) -> Result<Option<VideoInfo>, ClientError> {
-        found(self.call("videos.info", &json!({"id": id, "forceMetadataForLinks": true})))
-    }
-
-    /// The videos of a dataset.
-    pub fn videos(&self, dataset: u64) -> Result<Vec<VideoInfo>, ClientError> {
-        let body = json!({"datasetId": dataset, "filter": [], "rawVideoMeta": false, "forceMetadataForLinks": false});
-        self.pages("videos.list", &body)
-    }
-
-    /// A copy of a video in a dataset, under its name, without its annotation.
-    pub fn copy_video(&self, dataset: u64, video: &VideoInfo) -> Result<VideoInfo, ClientError> {
-        let method = "videos.bulk.add";
-        let meta = video.extra.get("meta").cloned().unwrap_or_else(|| json!({"videoStreamIndex": 0}));
-        let videos = json!([{"title": video.name, "videoId": video.id, "meta": meta}]);
-        let body = json!({"datasetId": dataset, "videos": videos, "forceMetadataForLinks": true});
-        let mut added: Vec<VideoInfo> = self.add(method, &body)?;
-        added.pop().ok_or_else(|| self.answer(method, "no entry for the video"))
-    }
-
-    /// The file of a video.
-    pub fn download_video(&self, id: u64) -> Result<Vec<u8>, ClientError> {
-        self.bytes("videos.download", &json!({"id": id}))
-    }
-
-    /// The file of a video, into a file: what that held before is gone.
-    pub fn download_video_to(&self, id: u64, file: &mut std::fs::File) -> Result<(), ClientError> {
-        self.download("videos.download", &json!({"id": id}), file)
-    }
-
-    /// The annotations of videos; their coordinates are pixels on the platform too.
-    pub fn video_annotations(
-        &self,
-        dataset: u64,
-        videos: &[u64],
-    ) -> Result<Vec<VideoAnnotation>, ClientError> {
-        self.call("videos.annotations.bulk.info", &json!({"datasetId": dataset, "videoIds": videos}))
-    }
-
-    /// Adds objects of these classes to a video, and gives their numbers.
-    pub fn add_video_objects(
-        &self,
-        dataset: u64,
-        video: u64,
-        classes: &[u64],
-    ) -> Result<Vec<u64>, ClientError> {
-        let method = "annotation-objects.bulk.add";
-        let mut ids = Vec::new();
-        for batch in classes.chunks(BATCH) {
-            let entry = |class: &u64| json!({"classId": class, "entityId": video});
-            let objects: Vec<Value> = batch.iter().map(entry).collect();
-            let added: Vec<Id> =
-                self.add(method, &json!({"datasetId": dataset, "annotationObjects": objects}))?;
-            if added.len() != batch.len() {
-                return Err(self.answer(method, "not one entry per object"));
-            }
-            ids.extend(added.into_iter().map(|added| added.id));
-        }
-        Ok(ids)
-    }
-
-    /// Adds figures to a video, and gives their numbers.
-    pub fn add_video_figures(&self, video: u64, figures: &[NewFigure]) -> Result<Vec<u64>, ClientError> {
-        let method = "figures.bulk.add";
-        let mut ids = Vec::new();
-        for batch in figures.chunks(FIGURES) {
-            let entry = |new: &NewFigure| {
-                let mut figure =
-                    crate::format::Figure { object_id: Some(new.object_id), ..new.figure.clone() };
-                figure.extra.insert("meta".into(), json!({"frame": new.frame}));
-                figure
-            };
-            let figures: Vec<_> = batch.iter().map(entry).collect();
-            let added: Vec<Id> = self.add(method, &json!({"entityId": video, "figures": figures}))?;
-            if added.len() != batch.len() {
-                return Err(self.answer(method, "not one entry per figure"));
-            }
-            ids.extend(added.into_iter().map(|added| added.id));
-        }
-        Ok(ids)
     }
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+use ureq::SendBody;
+use ureq::http::HeaderMap;
 
+use super::form::{Form, Part, boundary};
 use super::{ClientError, Connection};
 
 /// How requests are made.
@@ -21,7 +23,8 @@ pub struct ClientOptions {
     pub max_wait: Duration,
     /// How long connecting, and each reading or writing, may take. 30 s by default.
     pub timeout: Duration,
-    /// How long a request may take in all. 10 minutes by default.
+    /// How long a request may take in all, and as much longer as a line of 16 KiB per second needs for the files in it. 10
+    /// minutes by default.
     pub total_timeout: Duration,
     /// The largest answer in bytes. 8 GiB by default, for videos.
     pub max_answer: u64,
@@ -48,10 +51,10 @@ pub struct Client {
     options: ClientOptions,
 }
 
-/// A file of a multipart request.
-pub(super) struct Part<'a> {
-    pub(super) content_type: &'static str,
-    pub(super) bytes: &'a [u8],
+/// What is sent, as often as it takes.
+enum Body<'a> {
+    Json(&'a str),
+    Form { parts: &'a [Part<'a>], boundary: &'a str },
 }
 
 /// What went wrong in one try.
@@ -65,6 +68,18 @@ enum Failure {
 pub(super) const fn is_temporary(status: u16) -> bool {
     matches!(status, 408 | 429 | 499 | 500 | 502 | 503 | 504 | 509 | 598 | 599)
 }
+
+/// How long a server asks to wait, in seconds; dates are not understood.
+#[must_use]
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get("retry-after")?.to_str().ok()?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// Bytes per second of a line that still counts as one.
+const SLOWEST: u64 = 16 << 10;
+/// Connections that are kept open: each new one costs a long line several round trips.
+const KEPT_CONNECTIONS: usize = 32;
 
 impl Client {
     /// A client of a platform; nothing is sent yet.
@@ -81,6 +96,8 @@ impl Client {
             .timeout_connect(timeout)
             .timeout_per_read(timeout)
             .timeout_per_write(timeout)
+            .max_idle_connections(KEPT_CONNECTIONS)
+            .max_idle_connections_per_host(KEPT_CONNECTIONS)
             .build();
         Self { agent: ureq::Agent::new_with_config(config), connection, options }
     }
@@ -106,7 +123,7 @@ impl Client {
     /// [`ClientError`].
     pub fn bytes(&self, method: &str, body: &Value) -> Result<Vec<u8>, ClientError> {
         let body = body.to_string();
-        self.request(method, "application/json", true, || body.clone().into_bytes())
+        self.request(method, true, &Body::Json(&body))
     }
 
     /// Calls a method that adds something each time. It is tried again only where the platform has said that it was too
@@ -116,39 +133,19 @@ impl Client {
     /// [`ClientError`].
     pub fn add<T: DeserializeOwned>(&self, method: &str, body: &Value) -> Result<T, ClientError> {
         let body = body.to_string();
-        let answer = self.request(method, "application/json", false, || body.clone().into_bytes())?;
+        let answer = self.request(method, false, &Body::Json(&body))?;
         serde_json::from_slice(&answer).map_err(|error| self.answer(method, &error.to_string()))
     }
 
-    pub(super) fn multipart<T: DeserializeOwned>(
+    /// Sends files, whose hashes are known, and gives what the platform says of them.
+    pub(super) fn multipart<'a, T: DeserializeOwned>(
         &self,
         method: &str,
         parts: &[Part<'_>],
+        hashes: impl Iterator<Item = &'a str>,
     ) -> Result<T, ClientError> {
-        let mut hash = Sha256::new();
-        parts.iter().for_each(|part| hash.update(part.bytes));
-        // Of the content itself, so that no file can hold it.
-        let boundary = hash
-            .finalize()
-            .iter()
-            .take(16)
-            .fold("eyespot".to_owned(), |text, byte| format!("{text}{byte:02x}"));
-        let body = || {
-            let mut body = Vec::with_capacity(parts.iter().map(|part| part.bytes.len() + 200).sum());
-            for (index, part) in parts.iter().enumerate() {
-                let head = format!(
-                    "--{boundary}\r\nContent-Disposition: form-data; name=\"{index}-file\"; filename=\"{index}\"\r\nContent-Type: {}\r\n\r\n",
-                    part.content_type
-                );
-                body.extend_from_slice(head.as_bytes());
-                body.extend_from_slice(part.bytes);
-                body.extend_from_slice(b"\r\n");
-            }
-            body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
-            body
-        };
-        let answer =
-            self.request(method, &format!("multipart/form-data; boundary={boundary}"), true, body)?;
+        let boundary = boundary(hashes);
+        let answer = self.request(method, true, &Body::Form { parts, boundary: &boundary })?;
         serde_json::from_slice(&answer).map_err(|error| self.answer(method, &error.to_string()))
     }
 
@@ -189,15 +186,9 @@ impl Client {
         Ok(entities)
     }
 
-    fn request(
-        &self,
-        method: &str,
-        content_type: &str,
-        repeatable: bool,
-        body: impl Fn() -> Vec<u8>,
-    ) -> Result<Vec<u8>, ClientError> {
+    fn request(&self, method: &str, repeatable: bool, body: &Body<'_>) -> Result<Vec<u8>, ClientError> {
         self.tried(method, repeatable, || {
-            let mut response = self.once(method, content_type, &body())?;
+            let mut response = self.once(method, body)?;
             let read = response.body_mut().with_config().limit(self.options.max_answer).read_to_vec();
             read.map_err(|error| Failure::Network(error.to_string()))
         })
@@ -211,7 +202,7 @@ impl Client {
         let body = body.to_string();
         self.tried(method, true, || {
             file.set_len(0).and_then(|()| file.rewind()).map_err(Failure::Store)?;
-            let mut response = self.once(method, "application/json", body.as_bytes())?;
+            let mut response = self.once(method, &Body::Json(&body))?;
             let mut reader = response.body_mut().with_config().limit(self.options.max_answer).reader();
             let mut buffer = vec![0; 1 << 16];
             loop {
@@ -258,19 +249,27 @@ impl Client {
     }
 
     /// One request; an answer that is none is a failure.
-    fn once(
-        &self,
-        method: &str,
-        content_type: &str,
-        body: &[u8],
-    ) -> Result<ureq::http::Response<ureq::Body>, Failure> {
+    fn once(&self, method: &str, body: &Body<'_>) -> Result<ureq::http::Response<ureq::Body>, Failure> {
         let url = format!("{}/public/api/v3/{method}", self.connection.address);
         let network = |error: ureq::Error| Failure::Network(error.to_string());
         let request = self.agent.post(&url).header("x-api-key", self.connection.token.secret());
-        let mut response = request.content_type(content_type).send(body).map_err(network)?;
+        let sent = match body {
+            Body::Json(text) => request.content_type("application/json").send(*text),
+            Body::Form { parts, boundary } => {
+                let mut form = Form::new(parts, boundary).map_err(|error| network(error.into()))?;
+                let total = self.options.total_timeout + Duration::from_secs(form.len() / SLOWEST);
+                let request = request
+                    .content_type(format!("multipart/form-data; boundary={boundary}"))
+                    .header("content-length", form.len())
+                    .config()
+                    .timeout_global(Some(total))
+                    .build();
+                request.send(SendBody::from_reader(&mut form))
+            }
+        };
+        let mut response = sent.map_err(network)?;
         let status = response.status().as_u16();
-        let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
-        let retry_after = header.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
+        let retry_after = retry_after(response.headers());
         if status == 200 {
             return Ok(response);
         }

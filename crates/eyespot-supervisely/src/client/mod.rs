@@ -2,13 +2,19 @@
 
 mod api;
 mod config;
+mod form;
 mod http;
+mod parallel;
+mod videos;
 
-pub use api::{DatasetInfo, ImageContent, ImageInfo, NewFigure, ProjectInfo, VideoInfo, hash_of};
+pub(crate) use api::{BATCH, BATCH_BYTES};
+pub use api::{DatasetInfo, ImageContent, ImageInfo, ProjectInfo, hash_of};
 pub use config::{Connection, Token};
-pub use http::{Client, ClientOptions};
+pub use http::{Client, ClientOptions, retry_after};
+pub(crate) use parallel::{SIDE_BY_SIDE, parts_of};
+pub use videos::{NewFigure, VideoInfo, hash_of_file};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A request that failed. The token is in none of the messages.
@@ -69,6 +75,14 @@ pub enum ClientError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file that is to be uploaded can't be read.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// An answer of another form than expected.
     #[error("{method}: the answer can't be understood ({reason}): the platform may be of another version")]
     Answer {
@@ -80,6 +94,10 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    pub(crate) fn file(path: &Path, source: std::io::Error) -> Self {
+        Self::File { path: path.to_path_buf(), source }
+    }
+
     /// Can the same request succeed later?
     #[must_use]
     pub fn is_temporary(&self) -> bool {
@@ -109,9 +127,11 @@ impl eyespot_core::Error for ClientError {
         match self {
             Self::Missing { .. } | Self::Status { status: 404, .. } => ErrorKind::NotFound,
             Self::Setting { .. } | Self::Answer { .. } => ErrorKind::InvalidInput,
-            Self::EnvFile { .. } | Self::Network { .. } | Self::Status { .. } | Self::Store { .. } => {
-                ErrorKind::Io
-            }
+            Self::EnvFile { .. }
+            | Self::File { .. }
+            | Self::Network { .. }
+            | Self::Status { .. }
+            | Self::Store { .. } => ErrorKind::Io,
         }
     }
 }

@@ -223,6 +223,6 @@ pub fn load_image(client: &Client, prediction: &Prediction) -> Result<Canvas, Me
             let frame = source.next_frame()?.map(|frame| Canvas::from_view(&frame.image));
             frame.ok_or_else(|| MediaError::NoImages { path: name.into() })
         }
-        Some(Source::Local { .. }) | None => prediction.load_image(),
+        Some(Source::Local { .. } | Source::LocalVideo { .. }) | None => prediction.load_image(),
     }
 }

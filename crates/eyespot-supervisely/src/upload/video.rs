@@ -1,13 +1,16 @@
 //! Results of frames to videos of the platform: one object per track, with its figures.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
+use super::images::place_of;
 use super::{Trouble, Uploader};
-use crate::client::{NewFigure, VideoInfo};
+use crate::client::{Client, ClientError, NewFigure, VideoInfo, hash_of_file};
 use crate::convert::track_ids;
 use crate::format::{Figure, Names, ProjectMeta, VideoAnnotation};
-use crate::item::{Item, Source};
-use crate::plan::SourceKind;
+use crate::item::{Item, Pixels, Source};
+use crate::plan::{ModeError, SourceKind};
 
 /// Names an object of a video: its track, or nothing for all that is in none, and its class.
 type Owner = (Option<String>, String);
@@ -27,24 +30,79 @@ struct New {
     figure: Figure,
 }
 
+/// Where a video of the target comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Origin {
+    /// The video of this number.
+    Copy(u64),
+    /// The file of this name, for this dataset.
+    File(u64, String),
+}
+
+/// Hashes of files, with the length and the time of change that they had.
+pub(super) type Hashes = HashMap<PathBuf, (u64, Option<SystemTime>, String)>;
+
 impl Uploader {
-    /// Delivers frames of one video.
-    ///
-    /// A track that the video has already is gone on with: a process that was stopped within a video continues its objects.
+    /// Delivers frames of one video of the platform, or of its copy in the target.
     pub(super) fn deliver_frames(&mut self, id: u64, items: &[Item], again: bool) -> Result<(), Trouble> {
         self.mode.check(SourceKind::PlatformVideo).map_err(|error| Trouble::Refused(error.to_string()))?;
+        if let Some(copy) = self.copies.get(&Origin::Copy(id)).cloned() {
+            return self.deliver_to(&copy, items, again);
+        }
         let source = self.client.video(id)?;
         let source = source
             .ok_or_else(|| Trouble::Refused(format!("video {id} is not on the platform (any more)")))?;
-        let (video, again) = match self.target {
-            Some(target) => {
-                let path = self.path_of(source.dataset_id)?;
-                let dataset = self.ensure_dataset(target, &path)?;
-                let (copy, old) = self.ensure_copy(dataset, &source)?;
-                (copy, again || old)
-            }
-            None => (source, again),
+        let Some(target) = self.target else { return self.deliver_to(&source, items, again) };
+        let path = self.path_of(source.dataset_id)?;
+        let dataset = self.ensure_dataset(target, &path)?;
+        let add = |client: &Client| client.copy_video(dataset, &source);
+        let (copy, old) = self.ensure_video(dataset, &source.name, source.hash.as_deref(), add)?;
+        self.copies.insert(Origin::Copy(id), copy.clone());
+        self.deliver_to(&copy, items, again || old)
+    }
+
+    /// Delivers frames of one video file, which goes up first.
+    pub(super) fn deliver_frames_of_file(&mut self, items: &[Item], again: bool) -> Result<(), Trouble> {
+        let project = self.target.ok_or_else(|| Trouble::Refused(ModeError::NeedsPlatform.to_string()))?;
+        let Some((first, (name, path))) = items.first().and_then(|first| Some((first, place_of(first)?)))
+        else {
+            return Ok(());
         };
+        let Pixels::File(file) = &first.pixels else {
+            return Err(Trouble::Refused("the result came without its video".into()));
+        };
+        let dataset = self.ensure_dataset(project, &path)?;
+        let origin = Origin::File(dataset, name.to_owned());
+        if let Some(video) = self.copies.get(&origin).cloned() {
+            return self.deliver_to(&video, items, again);
+        }
+        let hash = self.hash_of(file)?;
+        let add = |client: &Client| {
+            client.upload_video(file, &hash)?;
+            client.add_video(dataset, name, &hash)
+        };
+        let (video, old) = self.ensure_video(dataset, name, Some(&hash), add)?;
+        self.copies.insert(origin, video.clone());
+        self.deliver_to(&video, items, again || old)
+    }
+
+    /// The hash of a file; it is read only where it may have changed.
+    fn hash_of(&mut self, file: &Path) -> Result<String, Trouble> {
+        let state = std::fs::metadata(file).map_err(|error| ClientError::file(file, error))?;
+        let (len, changed) = (state.len(), state.modified().ok());
+        if let Some((_, _, hash)) = self.hashes.get(file).filter(|known| (known.0, known.1) == (len, changed))
+        {
+            return Ok(hash.clone());
+        }
+        let hash = hash_of_file(file)?;
+        self.hashes.insert(file.to_path_buf(), (len, changed, hash.clone()));
+        Ok(hash)
+    }
+
+    /// Adds the results of frames to a video.
+    ///
+    /// A track that the video has already is gone on with: a process that was stopped within a video continues its objects.
+    fn deliver_to(&mut self, video: &VideoInfo, items: &[Item], again: bool) -> Result<(), Trouble> {
         let project = self.project_of(video.dataset_id)?;
         let mut new = Vec::new();
         for item in items {
@@ -59,7 +117,7 @@ impl Uploader {
             }
             self.videos.insert(video.id, Objects::of(&stored, again));
         }
-        let done = self.add_figures(project, &video, new);
+        let done = self.add_figures(project, video, new);
         if done.is_err() {
             // What came up to then is read from the platform the next time.
             self.videos.remove(&video.id);
@@ -87,22 +145,38 @@ impl Uploader {
         Ok(())
     }
 
-    /// The copy of a video in a dataset, and whether it was there.
-    fn ensure_copy(&self, dataset: u64, source: &VideoInfo) -> Result<(VideoInfo, bool), Trouble> {
-        let known = self.client.videos(dataset)?.into_iter().find(|video| video.name == source.name);
-        match known {
-            Some(known) if known.hash == source.hash => Ok((known, true)),
-            Some(_) => {
-                Err(Trouble::Refused(format!("{}: the dataset has another video of that name", source.name)))
-            }
-            None => Ok((self.client.copy_video(dataset, source)?, false)),
+    /// The video of a name and hash in a dataset, and whether it was there.
+    fn ensure_video(
+        &self,
+        dataset: u64,
+        name: &str,
+        hash: Option<&str>,
+        add: impl FnOnce(&Client) -> Result<VideoInfo, ClientError>,
+    ) -> Result<(VideoInfo, bool), Trouble> {
+        let known = || -> Result<Option<VideoInfo>, ClientError> {
+            Ok(self.client.videos(dataset)?.into_iter().find(|video| video.name == name))
+        };
+        let known = match known()? {
+            Some(known) => known,
+            None => match add(&self.client) {
+                // Another writer may have been quicker.
+                Err(error @ ClientError::Status { status: 400, .. }) => {
+                    known()?.ok_or_else(|| Trouble::from(error))?
+                }
+                added => return Ok((added?, false)),
+            },
+        };
+        if known.hash.as_deref() == hash {
+            Ok((known, true))
+        } else {
+            Err(Trouble::Refused(format!("{name}: the dataset has another video of that name")))
         }
     }
 }
 
 /// The figures of a frame.
 fn figures(item: &Item, names: &Names) -> Vec<New> {
-    let Source::Video { frame, .. } = item.source else { return vec![] };
+    let (Source::Video { frame, .. } | Source::LocalVideo { frame, .. }) = item.source else { return vec![] };
     let tracks = track_ids(&item.annotation);
     let mut annotation = item.annotation.clone();
     names.apply(&mut annotation);

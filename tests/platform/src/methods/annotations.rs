@@ -79,11 +79,10 @@ pub(super) fn set_many(store: &mut Store, mut body: Fields) -> Result<Value, Ref
     }
     let new = annotations.into_iter().map(|annotation| read(store, dataset, annotation));
     for New { image, description, tags, objects } in new.collect::<Result<Vec<_>, _>>()? {
-        store.figures.retain(|_, figure| figure.item != image);
+        store.remove_figures_of(image);
         for mut object in objects {
             object.tags = tags::numbered(store, object.tags);
-            let id = store.id();
-            store.figures.insert(id, object);
+            store.add_figure(object);
         }
         let tags = tags::numbered(store, tags);
         if let Some(item) = store.items.get_mut(&image) {

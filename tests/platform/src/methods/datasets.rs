@@ -7,7 +7,7 @@ use crate::fields::{Fields, Refusal};
 use crate::store::{Dataset, Store, TEAM};
 
 fn entity(store: &Store, id: u64, dataset: &Dataset) -> Result<Value, Refusal> {
-    let items = store.items.values().filter(|item| item.dataset == id).count();
+    let items = store.items_in(id).count();
     Ok(json!({
         "id": id, "name": dataset.name, "description": dataset.description, "size": "0", "projectId": dataset.project,
         "imagesCount": items, "itemsCount": items, "createdAt": DATE, "updatedAt": DATE, "referenceImageUrl": null,

@@ -41,9 +41,7 @@ pub(super) fn add(store: &mut Store, mut body: Fields) -> Result<Value, Refusal>
     }
     let mut ids = Vec::new();
     for figure in new {
-        let id = store.id();
-        ids.push(json!({"id": id}));
-        store.figures.insert(id, figure);
+        ids.push(json!({"id": store.add_figure(figure)}));
     }
     Ok(ids.into())
 }

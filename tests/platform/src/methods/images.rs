@@ -39,12 +39,14 @@ pub(super) fn list(store: &Store, mut body: Fields) -> Result<Value, Refusal> {
         (None, Some(project)) => store.project(project).map(drop)?,
         (None, None) => return Err(Refusal::bad("a list needs `datasetId` or `projectId`")),
     }
-    let within = |item: &Item| match dataset {
-        Some(dataset) => item.dataset == dataset,
-        None => store.project_of(item.dataset) == project,
+    let datasets: Vec<u64> = match dataset {
+        Some(dataset) => vec![dataset],
+        None => store.datasets.keys().copied().filter(|&id| store.project_of(id) == project).collect(),
     };
-    let own = store.items.iter().filter(|(_, item)| item.kind == Kind::Images && within(item));
-    let all = own.map(|(&id, item)| entity(store, id, item)).collect();
+    let own = datasets.into_iter().flat_map(|dataset| store.items_in(dataset));
+    let mut own: Vec<(u64, &Item)> = own.filter(|(_, item)| item.kind == Kind::Images).collect();
+    own.sort_by_key(|(id, _)| *id);
+    let all = own.into_iter().map(|(id, item)| entity(store, id, item)).collect();
     pages::page(body, all, store.page_size)
 }
 
@@ -73,9 +75,8 @@ pub(super) fn add(store: &mut Store, mut body: Fields) -> Result<Value, Refusal>
     }
     let mut added = Vec::new();
     for item in new {
-        let id = store.id();
-        added.push(entity(store, id, &item));
-        store.items.insert(id, item);
+        let id = store.add_item(item);
+        added.push(entity(store, id, store.item_in(Kind::Images, id)?.0));
     }
     Ok(added.into())
 }

@@ -113,6 +113,9 @@ pub(crate) fn call(store: &mut Store, method: &str, input: Input) -> Result<Cont
         ("images.bulk.upload", Input::Files(files)) => {
             return uploads::upload(store, files, "image/*").map(|answer| Content::json(&answer));
         }
+        ("videos.bulk.upload", Input::Files(files)) => {
+            return uploads::upload(store, files, "video/*").map(|answer| Content::json(&answer));
+        }
         ("images.internal.hashes.list", Input::Json(body)) => {
             return uploads::known(store, body).map(|answer| Content::json(&answer));
         }
@@ -140,6 +143,7 @@ pub(crate) fn call(store: &mut Store, method: &str, input: Input) -> Result<Cont
         "annotations.info" => annotations::info(store, body)?,
         "annotations.bulk.info" => annotations::info_many(store, body)?,
         "annotations.bulk.add" => annotations::set_many(store, body)?,
+        "import-storage.internal.meta.list" => uploads::streams(store, body)?,
         "videos.info" => videos::info(store, body)?,
         "videos.list" => videos::list(store, body)?,
         "videos.bulk.add" => videos::add(store, body)?,

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Content, DATE, pages, tags};
 use crate::fields::{Fields, Refusal};
+use crate::mp4;
 use crate::store::{Item, Kind, Object, Owner, Store, TEAM, text};
 
 const FLAGS: [&str; 6] =
@@ -33,12 +34,12 @@ pub(super) fn list(store: &Store, mut body: Fields) -> Result<Value, Refusal> {
     let dataset: u64 = body.take("datasetId")?;
     body.ignore(&FLAGS);
     store.dataset(dataset)?;
-    let own = store.items.iter().filter(|(_, item)| item.kind == Kind::Videos && item.dataset == dataset);
-    let all = own.map(|(&id, item)| entity(store, id, item)).collect::<Result<_, _>>()?;
+    let own = store.items_in(dataset).filter(|(_, item)| item.kind == Kind::Videos);
+    let all = own.map(|(id, item)| entity(store, id, item)).collect::<Result<_, _>>()?;
     pages::page(body, all, store.page_size)
 }
 
-/// Copies of other videos.
+/// Copies of other videos, and uploaded files.
 pub(super) fn add(store: &mut Store, mut body: Fields) -> Result<Value, Refusal> {
     let (dataset, videos): (u64, Vec<Value>) = (body.take("datasetId")?, body.take("videos")?);
     body.ignore(&FLAGS);
@@ -49,22 +50,36 @@ pub(super) fn add(store: &mut Store, mut body: Fields) -> Result<Value, Refusal>
     let mut new = Vec::new();
     for video in videos {
         let mut video = Fields::new("video", video)?;
-        let (name, source): (String, u64) = (video.take("title")?, video.take("videoId")?);
-        let meta: Value = video.take("meta")?;
+        let (name, meta): (String, Value) = (video.take("title")?, video.take("meta")?);
+        let (source, hash): (Option<u64>, Option<String>) = (video.maybe("videoId")?, video.maybe("hash")?);
         video.end()?;
         if let Some(id) = store.item(dataset, &name) {
             return Err(Refusal::taken(&[(id, name)]));
         }
-        let (source, _) = store.item_in(Kind::Videos, source)?;
-        let Item { width, height, frames, mime, .. } = *source;
-        let copy = Item::new(Kind::Videos, dataset, source.hash.clone());
-        new.push(Item { name, width, height, frames, mime, meta, ..copy });
+        new.push(match (source, hash) {
+            (Some(source), None) => {
+                let (source, _) = store.item_in(Kind::Videos, source)?;
+                let Item { width, height, frames, mime, .. } = *source;
+                let copy = Item::new(Kind::Videos, dataset, source.hash.clone());
+                Item { name, width, height, frames, mime, meta, ..copy }
+            }
+            (None, Some(hash)) => {
+                let file = store.files.get(&hash).and_then(|file| mp4::video(file));
+                let file = file.ok_or_else(|| Refusal::bad(format!("no video of the hash {hash}")))?;
+                if meta != json!({"videoStreamIndex": file.stream}) || !name.ends_with(".mp4") {
+                    return Err(Refusal::bad(format!("`{name}` with the meta {meta}")));
+                }
+                let mp4::Video { width, height, frames, .. } = file;
+                let item = Item::new(Kind::Videos, dataset, hash);
+                Item { name, width, height, frames, mime: "video/mp4", meta, ..item }
+            }
+            _ => return Err(Refusal::bad("a video has either `videoId` or `hash`")),
+        });
     }
     let mut added = Vec::new();
     for item in new {
-        let id = store.id();
-        added.push(entity(store, id, &item)?);
-        store.items.insert(id, item);
+        let id = store.add_item(item);
+        added.push(entity(store, id, store.item_in(Kind::Videos, id)?.0)?);
     }
     Ok(added.into())
 }

@@ -234,6 +234,7 @@ fn new_project(client: &Client, source: &ProjectInfo) -> Result<ProjectInfo, Any
 }
 
 /// Where the predictions of a request go.
+#[allow(clippy::large_enum_variant, reason = "there is one per request")]
 enum To {
     Uploader(Uploader),
     /// The project is made when the first predictions come: a request that is refused or finds nothing leaves none behind.

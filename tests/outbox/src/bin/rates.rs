@@ -127,7 +127,8 @@ const REQUEST: usize = 50;
 /// annotations are.
 fn least_trips(results: usize, batch: usize) -> usize {
     let of_batch = |results: usize| 3 + results.div_ceil(REQUEST);
-    results / batch * of_batch(batch) + if results % batch > 0 { of_batch(results % batch) } else { 0 }
+    let (whole, rest) = (results / batch, results % batch);
+    whole * of_batch(batch) + if rest == 0 { 0 } else { of_batch(rest) }
 }
 
 fn upload(args: &Args, cameras: usize, uploaders: usize, batch: usize) -> Result<Uploaded, Failure> {

@@ -447,6 +447,51 @@ fn a_model_is_converted_and_used() {
     assert!(stderr(&broken).contains("fastestdet.eye"), "{}", stderr(&broken));
 }
 
+/// A graph that no family of ours knows: its head is recognised, and where it is not, the error says what to write.
+#[test]
+fn any_onnx_model_works() {
+    let graph = |name: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/eyespot-onnx/tests/golden");
+        folder.join(name).to_str().unwrap().to_owned()
+    };
+    let info = eyespot(&["models", "info", &graph("yolov8-seg.onnx")]);
+    if stderr(&info).contains("ORT_DYLIB_PATH") {
+        eprintln!("IGNORED: {}", stderr(&info));
+        return;
+    }
+    assert_eq!(code(&info), 0, "{}", stderr(&info));
+    let info = String::from_utf8_lossy(&info.stdout).into_owned();
+    for part in ["yolov8-seg (recognised)", "[1, 13, 84]", "64 x 64", "ONNX Runtime"] {
+        assert!(info.contains(part), "{info}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let image = dir.path().join("grey.pgm");
+    plain(&image, 96, 60);
+    let found = |model: &str, image: &Path, more: &[&str]| {
+        let all = ["predict", text(image), "--model", model, "--json", "-"];
+        let output = eyespot(&[&all[..], more].concat());
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["objects"].as_array().unwrap().clone()
+    };
+    let objects = found(&graph("yolov8-seg.onnx"), &image, &["--device", "onnxruntime"]);
+    assert!(!objects.is_empty() && objects.iter().all(|object| object["mask"].is_object()), "{objects:?}");
+    // One that says nothing of itself: what it lacks can be written, or set.
+    let unknown = graph("told.onnx");
+    let refused = eyespot(&["predict", text(&image), "--model", &unknown]);
+    assert_eq!(code(&refused), 1);
+    for part in [r#"{"head": "yolov8"}"#, "told.json", "`output0`"] {
+        assert!(stderr(&refused).contains(part), "{}", stderr(&refused));
+    }
+    let told = ["--set", "head=yolov8", "--set", "input.size=[64, 64]", "--conf", "0.05"];
+    assert!(!found(&unknown, &image, &told).is_empty());
+    // A published network that is not in Burn.
+    let (Some(nanodet), Some(dog)) = (data("models/nanodet_m_320.onnx"), data("images/dog.jpg")) else {
+        return;
+    };
+    let objects = found(text(&nanodet), &dog, &["--conf", "0.4"]);
+    assert!(objects.iter().any(|object| object["class"] == "dog"), "{objects:?}");
+}
+
 /// What a board writes to its serial port, piped in.
 #[test]
 fn the_gateway_shows_what_a_board_sends() {

@@ -12,10 +12,11 @@ use eyespot_image::{Channels, Fit, Layout, Normalize, TensorFormat};
 use crate::backbone::Backbone;
 use crate::head::{Head, Neck};
 
-/// The first convolution, and the first of a unit: no other family has both.
-const SIGNATURE: [(&str, [usize; 4]); 2] = [
+/// The first convolutions: no other family has all of them. NanoDet begins with the first two.
+const SIGNATURE: [(&str, [usize; 4]); 3] = [
     ("backbone.first_conv.0.weight", [24, 3, 3, 3]),
     ("backbone.stage2.0.branch_proj.0.weight", [24, 1, 3, 3]),
+    ("backbone.stage2.0.branch_proj.2.weight", [24, 24, 1, 1]),
 ];
 
 /// FastestDet (github.com/dog-qiuqiu/FastestDet, BSD-3-Clause): 0.24 million parameters, one box per cell of a grid with

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use eyespot_convert::{ColorOrder, Converted, Graph, ImageFit, ImageInput, Task, sample};
+use eyespot_convert::{ColorOrder, Converted, Graph, ImageFit, Task, sample};
 use eyespot_core::{
     Frame, ImageView, PixelFormat, PredictOptions, Predictions, PredictionsStorage as _, Predictor as _,
 };
@@ -99,17 +99,11 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// FastestDet, quantised with the calibration photos.
 fn fastestdet(data: &Path) -> Result<Converted> {
-    let input = ImageInput {
-        order: ColorOrder::Bgr,
-        fit: ImageFit::Stretch,
-        pad: 114,
-        mean: [0.0; 3],
-        std: [255.0; 3],
-    };
     let name = format!("fastestdet_{SIDE}_int8");
     let wrong = |error: &dyn std::fmt::Display| format!("{name}: {error}");
     let graph = Graph::from_onnx(&read(&data.join("models/fastestdet_352.onnx"))?, Some([SIDE, SIDE]))
         .map_err(|error| wrong(&error))?;
+    let input = graph.image_of_levels(ColorOrder::Bgr, ImageFit::Stretch);
     let photos = std::fs::read_dir(data.join("calibration")).map_err(|error| wrong(&error))?;
     let mut photos: Vec<PathBuf> = photos
         .map(|entry| entry.map(|entry| entry.path()))

@@ -154,6 +154,15 @@ impl Detection {
         Self { bbox, score, class, ..Self::ZERO }
     }
 
+    /// Best score first; equal scores have an order that depends on nothing but the detections.
+    #[must_use]
+    pub fn by_score(&self, other: &Self) -> core::cmp::Ordering {
+        (other.score.total_cmp(&self.score))
+            .then(self.class.cmp(&other.class))
+            .then(self.bbox.x1.total_cmp(&other.bbox.x1))
+            .then(self.bbox.y1.total_cmp(&other.bbox.y1))
+    }
+
     /// The detection that an unused slot holds. All bits are zero, so that static storage costs no flash.
     pub(crate) const ZERO: Self = Self {
         bbox: BBox { x1: 0.0, y1: 0.0, x2: 0.0, y2: 0.0 },

@@ -477,13 +477,7 @@ impl<'a> PredictionsMut<'a> {
 
     /// Best score first; equal scores keep an order that depends on nothing but the detections.
     pub fn sort_by_score(&mut self) {
-        self.detections_mut().sort_unstable_by(|a, b| {
-            b.score
-                .total_cmp(&a.score)
-                .then(a.class.cmp(&b.class))
-                .then(a.bbox.x1.total_cmp(&b.bbox.x1))
-                .then(a.bbox.y1.total_cmp(&b.bbox.y1))
-        });
+        self.detections_mut().sort_unstable_by(Detection::by_score);
     }
 
     /// Closes the holes that replaced and removed detections left in the mask arena.

@@ -97,13 +97,10 @@ impl Merge {
     /// Joins what overlaps. The detections are sorted by score afterwards, the larger first of equal ones.
     pub fn apply(&self, predictions: &mut PredictionsMut<'_>) -> Merged {
         let area = |detection: &Detection| extent(detection).area();
-        // After the score and the area the order is that of `sort_by_score`: it depends on nothing but the detections.
         predictions.detections_mut().sort_unstable_by(|a, b| {
             (b.score.total_cmp(&a.score))
                 .then_with(|| area(b).total_cmp(&area(a)))
-                .then(a.class.cmp(&b.class))
-                .then(a.bbox.x1.total_cmp(&b.bbox.x1))
-                .then(a.bbox.y1.total_cmp(&b.bbox.y1))
+                .then_with(|| a.by_score(b))
         });
         let mut merged = Merged::default();
         let mut rest = predictions.detections_mut();

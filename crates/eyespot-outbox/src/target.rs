@@ -108,10 +108,14 @@ pub struct ToTarget {
 /// Under which names an outbox notes the projects that were made for it: of images, of videos.
 pub(crate) const PROJECTS: [&str; 2] = ["project", "project of videos"];
 
+/// That of videos or that of images.
+const fn of_kind<T>([images, of_videos]: &mut [T; 2], videos: bool) -> &mut T {
+    if videos { of_videos } else { images }
+}
+
 impl ToTarget {
     fn uploader(&mut self, videos: bool) -> Result<&mut Uploader, DeliverError> {
-        let kind = usize::from(videos);
-        let uploader = match self.uploaders.get_mut(kind).and_then(Option::take) {
+        let uploader = match of_kind(&mut self.uploaders, videos).take() {
             Some(uploader) => uploader,
             None => match self.target.destination.clone() {
                 Destination::Sources => Uploader::new(self.client.clone(), self.target.mode)
@@ -123,16 +127,14 @@ impl ToTarget {
                 ),
             },
         };
-        let [images, of_videos] = &mut self.uploaders;
-        Ok(if videos { of_videos } else { images }.insert(uploader))
+        Ok(of_kind(&mut self.uploaders, videos).insert(uploader))
     }
 
     /// The project of this outbox. A project that was made by a try whose answer was lost is known by its description.
     fn ensure_project(&self, workspace: u64, name: &str, videos: bool) -> Result<u64, DeliverError> {
         let mut known = lock(&self.projects);
-        let [images, of_videos] = &mut *known;
-        let (known, [noted, noted_videos]) = (if videos { of_videos } else { images }, PROJECTS);
-        let note = if videos { noted_videos } else { noted };
+        let known = of_kind(&mut known, videos);
+        let note = PROJECTS[usize::from(videos)];
         if let Some(project) = *known {
             return Ok(project);
         }

@@ -97,6 +97,7 @@ impl Loader {
             }
             let family = plugins.families.iter().find(|family| family.reads(file));
             let family = family.ok_or_else(|| RuntimeError::UnknownWeights { path: file.to_owned() })?;
+            options.check(model, family.settings())?;
             let weights = Weights { name: None, file, cache: None };
             let loaded = Plugins::load(&**family, model, weights, options)?;
             return Ok((loaded, Some(file.to_owned())));
@@ -105,6 +106,7 @@ impl Loader {
         let entry = catalog.find(model)?;
         let family = plugins.families.iter().find(|family| family.name() == entry.family);
         let family = family.ok_or_else(|| RuntimeError::UnknownWeights { path: file.to_owned() })?;
+        // Before anything is fetched.
         options.check(model, family.settings())?;
         let path = self.store.pull(entry, &self.pull, progress)?;
         let cache = self.store.cache_path(entry, CACHE_TAG);

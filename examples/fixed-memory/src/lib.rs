@@ -3,6 +3,8 @@
 
 #[cfg(feature = "defmt")]
 mod board;
+#[cfg(all(target_os = "none", feature = "semihosting"))]
+mod emulated;
 mod judge;
 mod neural;
 
@@ -16,6 +18,8 @@ use static_cell::ConstStaticCell;
 
 #[cfg(feature = "defmt")]
 pub use board::{Ended, Log, Machine, run, run_neural};
+#[cfg(all(target_os = "none", feature = "semihosting"))]
+pub use emulated::run_emulated;
 pub use judge::Judge;
 pub use neural::{NEURAL_RAM, Spotter, spotter};
 pub use spotter::LABELS as SPOTTER_LABELS;

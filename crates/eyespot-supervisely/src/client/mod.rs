@@ -11,7 +11,7 @@ pub(crate) use api::{BATCH, BATCH_BYTES};
 pub use api::{DatasetInfo, ImageContent, ImageInfo, ProjectInfo, hash_of};
 pub use config::{Connection, Token};
 pub use http::{Client, ClientOptions, retry_after};
-pub(crate) use parallel::{SIDE_BY_SIDE, parts_of};
+pub(crate) use parallel::{SIDE_BY_SIDE, ended, parts_of};
 pub use videos::{NewFigure, VideoInfo, hash_of_file};
 
 use std::path::{Path, PathBuf};

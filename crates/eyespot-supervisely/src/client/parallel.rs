@@ -1,6 +1,7 @@
 //! Several requests at a time, so that a long line is not empty while each is answered.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 
 /// Requests of one call that are under way at the same time.
 pub(crate) const SIDE_BY_SIDE: usize = 4;
@@ -28,13 +29,15 @@ pub(crate) fn side_by_side<T: Sync, R: Send, E: Send>(
     };
     let mut done = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..parts.len().min(SIDE_BY_SIDE)).map(|_| scope.spawn(run)).collect();
-        let ended = |thread: std::thread::ScopedJoinHandle<'_, Vec<_>>| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
         threads.into_iter().flat_map(ended).collect::<Vec<_>>()
     });
     done.sort_by_key(|(place, _)| *place);
     done.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+/// The outcome of a thread; a panic goes on in the caller.
+pub(crate) fn ended<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Cuts entries into parts of at most so many, and of at most so much, by a measure of each. A larger one is a part of its

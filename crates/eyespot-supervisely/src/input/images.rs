@@ -28,9 +28,7 @@ impl PlatformImages {
         let current = (String::new(), Canvas::default());
         Self { client, name, images, next: 0, projects: HashMap::new(), id: SourceId(0), current }
     }
-}
 
-impl PlatformImages {
     /// What the platform knows about an image; `None` if it has none of its number.
     fn ask(&mut self, entry: &Entry) -> Result<Option<Entry>, ClientError> {
         let Some(image) = self.client.image(entry.ids.image.unwrap_or_default())? else { return Ok(None) };

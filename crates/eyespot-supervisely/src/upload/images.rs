@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::thread::ScopedJoinHandle;
 
 use super::{DATASET, Trouble, Uploader};
-use crate::client::{BATCH, BATCH_BYTES, ClientError, ImageContent, ImageInfo, SIDE_BY_SIDE, parts_of};
+use crate::client::{
+    BATCH, BATCH_BYTES, ClientError, ImageContent, ImageInfo, SIDE_BY_SIDE, ended, parts_of,
+};
 use crate::format::Annotation;
 use crate::item::{Item, Pixels, Source};
 use crate::plan::{ModeError, Operation, SourceKind, UploadMode, plan};
@@ -69,11 +70,6 @@ impl New<'_> {
             _ => 0,
         }
     }
-}
-
-/// The outcome of a thread.
-fn ended<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 impl Uploader {

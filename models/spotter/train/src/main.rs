@@ -12,7 +12,7 @@ use std::path::Path;
 use burn::module::Module as _;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::Device;
-use eyespot_convert::{ColorOrder, Graph, ImageFit, ImageInput, Task};
+use eyespot_convert::{ColorOrder, Graph, ImageFit, Task};
 
 use data::{Batch, Crops, SIDE};
 use network::Spotter;
@@ -83,15 +83,10 @@ fn write(model: &Spotter, crops: &Crops) -> Result<(), Box<dyn std::error::Error
     let samples: Vec<Vec<f32>> = (0..128)
         .map(|index| crops.image(index * 7).iter().map(|&level| f32::from(level) / 255.0).collect())
         .collect();
-    let image = ImageInput {
-        order: ColorOrder::Gray,
-        fit: ImageFit::Stretch,
-        pad: 114,
-        mean: [0.0; 3],
-        std: [255.0; 3],
-    };
     let side = SIDE as u16;
-    let converted = Graph::from_onnx(&bytes, None)?
+    let graph = Graph::from_onnx(&bytes, None)?;
+    let image = graph.image_of_levels(ColorOrder::Gray, ImageFit::Stretch);
+    let converted = graph
         .with_name("spotter")
         .with_image(image)
         .with_task(Task::FastestDet { trained: [side, side] })

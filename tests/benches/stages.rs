@@ -6,14 +6,14 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use eyespot_burn::{BurnPredictor, DeviceChoice};
+use eyespot_burn::{CpuPredictor, Host};
 use eyespot_core::{
     FrameSource as _, PredictOptions, PredictionsBuf, PredictionsStorage as _, Record, Tracker as _,
 };
 use eyespot_media::{Annotator, DrawOptions, VideoOptions, VideoSource};
 use eyespot_tests::data;
 use eyespot_track::{BotSort, BotSortConfig, TrackStorage};
-use yolox::Yolox;
+use yolox::{Yolox, YoloxHead};
 
 const ROUNDS: usize = 4;
 const FRAMES: u64 = 30;
@@ -25,9 +25,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let paths =
         ["models/yolox_nano.onnx", "videos/cars_1280x720.mp4", "golden/yolox_nano_bus.jpg.input_u8.npy"];
     let [Some(weights), Some(video), Some(tensor)] = paths.map(data) else { return Ok(()) };
-    let device = DeviceChoice::Cpu.open()?;
-    let model = eyespot_burn::load::<Yolox>(&weights, device.device())?;
-    let mut predictor = BurnPredictor::new(model, device)?;
+    let host = Host::default();
+    let mut predictor = CpuPredictor::load::<Yolox>(&weights, None, host)?;
 
     let mut times: [Vec<Duration>; STAGES.len()] = Default::default();
     for round in 0..ROUNDS {
@@ -49,8 +48,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         run(&video, &mut predictor, &mut times)?;
     }
     println!(
-        "cars_1280x720.mp4, YOLOX-nano at 416 on {}, median of {} frames:",
-        predictor.device(),
+        "cars_1280x720.mp4, YOLOX-nano at 416, {}, {} threads, median of {} frames:",
+        host.level.name(),
+        host.threads,
         ROUNDS as u64 * FRAMES
     );
     for (stage, times) in STAGES.iter().zip(&mut times) {
@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn run(
     video: &std::path::Path,
-    predictor: &mut BurnPredictor<Yolox>,
+    predictor: &mut CpuPredictor<YoloxHead>,
     times: &mut [Vec<Duration>; STAGES.len()],
 ) -> Result<(), Box<dyn std::error::Error>> {
     use eyespot_core::Predictor as _;

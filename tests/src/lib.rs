@@ -1,8 +1,9 @@
-//! What tests share: where their data is, files of tensors, weights of noise, a loopback server, and a
-//! video with known truth.
+//! What tests share: where their data is, files of tensors, weights of noise, networks on the CPU, a loopback server, and
+//! a video with known truth.
 
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a failed step is a failed test")]
 
+pub mod engine;
 pub mod http;
 pub mod noise;
 pub mod tensors;

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use eyespot_burn::{BurnPredictor, DeviceChoice};
+use eyespot_burn::{CpuPredictor, Host};
 use eyespot_core::{AnyError, Boxed, Detection, Error as _, ErrorKind};
 use eyespot_models::{NoProgress, PullOptions, Store};
 use eyespot_runtime::{Family, LoadOptions, Loaded, Loader, Registry, Settings, Weights};
@@ -42,11 +42,9 @@ impl Family for Mirrored {
         false
     }
     fn load(&self, weights: Weights<'_>, _: &LoadOptions) -> Result<Loaded, AnyError> {
-        let device = DeviceChoice::Cpu.open().map_err(AnyError::new)?;
-        let model: Yolox = eyespot_burn::load(weights.file, device.device()).map_err(AnyError::new)?;
-        let name = device.to_string();
-        let predictor = BurnPredictor::new(model, device).map_err(AnyError::new)?;
-        Ok(Loaded { plugin: Box::new(Boxed(predictor)), device: name })
+        let predictor = CpuPredictor::load::<Yolox>(weights.file, weights.cache, Host::default());
+        let plugin = Box::new(Boxed(predictor.map_err(AnyError::new)?));
+        Ok(Loaded { plugin, device: "cpu".to_owned() })
     }
 }
 

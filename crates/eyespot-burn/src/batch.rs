@@ -8,6 +8,24 @@ use eyespot_image::{Letterbox, Normalize, ResizeError, Scratch, Tap, TensorForma
 
 use crate::{BurnDevice, BurnError};
 
+/// Memory for resizing an image to so many columns.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    taps: Vec<Tap>,
+    rows: Vec<u16>,
+}
+
+impl Columns {
+    pub(crate) fn new(size: InputSize) -> Self {
+        let columns = usize::from(size.width);
+        Self { taps: vec![Tap::default(); columns], rows: vec![0; columns * 6] }
+    }
+
+    pub(crate) fn lend(&mut self) -> Scratch<'_> {
+        Scratch::new(&mut self.taps, &mut self.rows)
+    }
+}
+
 /// Images of one size as a tensor, `[images, channels, height, width]`. The memory is kept from call to call.
 #[derive(Debug)]
 pub(crate) struct Batch {
@@ -15,15 +33,12 @@ pub(crate) struct Batch {
     size: InputSize,
     values: Vec<f32>,
     images: usize,
-    taps: Vec<Tap>,
-    rows: Vec<u16>,
+    columns: Columns,
 }
 
 impl Batch {
     pub(crate) fn new(format: TensorFormat<Normalize>, size: InputSize) -> Self {
-        let columns = usize::from(size.width);
-        let (taps, rows) = (vec![Tap::default(); columns], vec![0; columns * 6]);
-        Self { format, size, values: Vec::new(), images: 0, taps, rows }
+        Self { format, size, values: Vec::new(), images: 0, columns: Columns::new(size) }
     }
 
     pub(crate) const fn size(&self) -> InputSize {
@@ -47,8 +62,7 @@ impl Batch {
             self.values.resize(start + len, 0.0);
         }
         let input = self.values.get_mut(start..start + len).unwrap_or_default();
-        let scratch = Scratch::new(&mut self.taps, &mut self.rows);
-        letterbox.apply(image, &self.format, scratch, input)?;
+        letterbox.apply(image, &self.format, self.columns.lend(), input)?;
         self.images += 1;
         Ok(())
     }

@@ -4,7 +4,8 @@ use burn::tensor::Device;
 use eyespot_core::ErrorKind;
 
 /// What computes, as a user names it: `auto`, `cpu`, `gpu` or, for the second adapter, `gpu:1`. `wgpu` and `vulkan`
-/// are other names of `gpu`.
+/// are other names of `gpu`. `flex` is the CPU by Burn, also for networks that the engine of `eyespot-nn` runs faster: to
+/// compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
     /// A GPU where the build supports them and the machine has one, otherwise the CPU.
@@ -12,6 +13,8 @@ pub enum DeviceChoice {
     Auto,
     /// The CPU.
     Cpu,
+    /// The CPU, by Burn.
+    Flex,
     /// A GPU through wgpu: the first, or the one with this number. A software renderer counts as an adapter, but is
     /// only taken where its number is given or there is nothing else.
     Gpu(Option<usize>),
@@ -19,7 +22,7 @@ pub enum DeviceChoice {
 
 /// A name of a device that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no device {name:?}: give auto, cpu, gpu or gpu:1")]
+#[error("there is no device {name:?}: give auto, cpu, gpu, gpu:1 or flex")]
 pub struct ParseDeviceError {
     /// The name.
     pub name: String,
@@ -44,6 +47,7 @@ impl core::str::FromStr for DeviceChoice {
         match (backend, number) {
             ("auto", None) => Ok(Self::Auto),
             ("cpu", None) => Ok(Self::Cpu),
+            ("flex", None) => Ok(Self::Flex),
             ("gpu" | "wgpu" | "vulkan", number) => Ok(Self::Gpu(number)),
             _ => Err(error()),
         }
@@ -55,6 +59,7 @@ impl core::fmt::Display for DeviceChoice {
         match self {
             Self::Auto => f.write_str("auto"),
             Self::Cpu => f.write_str("cpu"),
+            Self::Flex => f.write_str("flex"),
             Self::Gpu(None) => f.write_str("gpu"),
             Self::Gpu(Some(number)) => write!(f, "gpu:{number}"),
         }
@@ -107,7 +112,7 @@ pub struct BurnDevice {
 }
 
 impl DeviceChoice {
-    /// Opens the device.
+    /// Opens the device for Burn.
     ///
     /// # Errors
     /// [`DeviceError`]. `Auto` fails only where no device is compiled in.
@@ -117,7 +122,7 @@ impl DeviceChoice {
                 Ok(device) => Ok(device),
                 Err(_) => cpu(self),
             },
-            Self::Cpu => cpu(self),
+            Self::Cpu | Self::Flex => cpu(self),
             Self::Gpu(number) => gpu(self, number, true),
         }
     }
@@ -208,14 +213,19 @@ mod tests {
         let parse = |name: &str| name.parse::<DeviceChoice>();
         assert_eq!(parse("auto"), Ok(DeviceChoice::Auto));
         assert_eq!(parse(" CPU "), Ok(DeviceChoice::Cpu));
+        assert_eq!(parse("flex"), Ok(DeviceChoice::Flex));
         assert_eq!(parse("wgpu"), Ok(DeviceChoice::Gpu(None)));
         assert_eq!(parse("vulkan:1"), Ok(DeviceChoice::Gpu(Some(1))));
         for name in ["", "cuda", "gpu:", "gpu:-1", "cpu:0", "auto:1"] {
             assert_eq!(parse(name), Err(ParseDeviceError { name: name.to_owned() }));
         }
-        for choice in
-            [DeviceChoice::Auto, DeviceChoice::Cpu, DeviceChoice::Gpu(None), DeviceChoice::Gpu(Some(3))]
-        {
+        for choice in [
+            DeviceChoice::Auto,
+            DeviceChoice::Cpu,
+            DeviceChoice::Flex,
+            DeviceChoice::Gpu(None),
+            DeviceChoice::Gpu(Some(3)),
+        ] {
             assert_eq!(parse(&choice.to_string()), Ok(choice));
         }
     }

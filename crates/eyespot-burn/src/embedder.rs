@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use eyespot_core::{BBox, Embedder, ErrorType, Frame, ImageView};
-use eyespot_image::{Fit, Letterbox};
+use eyespot_image::{Fit, Layout, Letterbox};
 
 use crate::batch::{Batch, Clock};
-use crate::{BurnDevice, BurnError, FeatureModel};
+use crate::{BurnDevice, BurnError, BurnModel, FeatureHead};
 
 /// Objects that go through the network at once.
 const BATCH: usize = 32;
@@ -35,10 +35,11 @@ pub struct BurnEmbedder<M> {
     timings: EmbedTimings,
 }
 
-impl<M: FeatureModel> BurnEmbedder<M> {
+impl<M: BurnModel<Head = FeatureHead>> BurnEmbedder<M> {
     /// An embedder with the input size that the model was made for.
     pub fn new(model: M, device: BurnDevice) -> Self {
-        let batch = Batch::new(model.tensor(), model.input());
+        let head = model.head();
+        let batch = Batch::new(head.tensor(Layout::Planar), head.input);
         Self { model, device, batch, limit: BATCH, indices: Vec::new(), timings: EmbedTimings::default() }
     }
 
@@ -67,9 +68,10 @@ impl<M: FeatureModel> BurnEmbedder<M> {
 
     /// Runs the network on the boxes that were collected.
     fn flush(&mut self, out: &mut dyn FnMut(usize, &[f32])) -> Result<(), BurnError> {
-        let results = self.batch.run(&self.device, |input| vec![self.model.forward(input)])?;
+        let results = self.batch.run(&self.device, |input| self.model.forward(input))?;
         let features = results.first().map(Vec::as_slice).unwrap_or_default();
-        for (&index, feature) in self.indices.iter().zip(features.chunks_exact(self.model.dim().max(1))) {
+        for (&index, feature) in self.indices.iter().zip(features.chunks_exact(self.model.head().dim.max(1)))
+        {
             // The contract promises finite numbers; a GPU in half precision may overflow.
             if feature.iter().all(|value| value.is_finite()) {
                 out(index, feature);
@@ -82,7 +84,7 @@ impl<M: FeatureModel> BurnEmbedder<M> {
 }
 
 /// The pixels that a box touches; `None` where there are none.
-fn crop<'a>(image: &ImageView<'a>, bbox: &BBox) -> Option<ImageView<'a>> {
+pub(crate) fn crop<'a>(image: &ImageView<'a>, bbox: &BBox) -> Option<ImageView<'a>> {
     if !bbox.is_valid() {
         return None;
     }
@@ -100,9 +102,9 @@ impl<M> ErrorType for BurnEmbedder<M> {
     type Error = BurnError;
 }
 
-impl<M: FeatureModel> Embedder for BurnEmbedder<M> {
+impl<M: BurnModel<Head = FeatureHead>> Embedder for BurnEmbedder<M> {
     fn dim(&self) -> usize {
-        self.model.dim()
+        self.model.head().dim
     }
 
     fn embed(

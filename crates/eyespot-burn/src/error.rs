@@ -27,6 +27,12 @@ pub enum BurnError {
     /// The network's output is not what the model promised.
     #[error(transparent)]
     Head(#[from] DecodeError),
+    /// The network can't be made ready for a size of its input.
+    #[error("the network can't be planned: {reason}")]
+    Plan {
+        /// Why.
+        reason: String,
+    },
     /// The device failed.
     #[error("the device failed: {reason}")]
     Execution {
@@ -41,7 +47,15 @@ impl Error for BurnError {
             Self::InputSize { .. } => ErrorKind::InvalidInput,
             Self::Image(error) => error.kind(),
             Self::Head(error) => error.kind(),
+            Self::Plan { .. } => ErrorKind::Unsupported,
             Self::Execution { .. } => ErrorKind::Device,
         }
+    }
+}
+
+#[cfg(feature = "flex")]
+impl From<crate::PlanError> for BurnError {
+    fn from(error: crate::PlanError) -> Self {
+        Self::Plan { reason: error.to_string() }
     }
 }

@@ -1,25 +1,35 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+#[cfg(feature = "flex")]
+mod cpu;
 mod device;
 mod embedder;
 mod error;
+mod head;
 mod layers;
 mod loader;
+mod maps;
 mod model;
 mod predictor;
 mod weights;
 
 pub use burn;
+#[cfg(feature = "flex")]
+pub use cpu::{CpuEmbedder, CpuPredictor, PlanError};
 pub use device::{BurnDevice, DeviceChoice, DeviceError, ParseDeviceError};
 pub use embedder::{BurnEmbedder, EmbedTimings};
 pub use error::BurnError;
 pub use eyespot_core::coco::LABELS as COCO;
+#[cfg(feature = "flex")]
+pub use eyespot_nn::host::Host;
+pub use head::{DetectorHead, FeatureHead, InputFormat};
 pub use layers::{
     LayerNorm, average_pool, average_pool_by, concat, hard_sigmoid, max_pool, max_pool_by, mean, relu, relu6,
     resize, sigmoid, silu, upsample2,
 };
 pub use loader::{Conv, Loader, Norm};
-pub use model::{BurnModel, FeatureModel, FromWeights, InputFormat, convert, labels, leak_labels, load};
+pub use maps::FeatureMap;
+pub use model::{BurnModel, FromWeights, PortableModel, convert, labels, leak_labels, load, record};
 pub use predictor::{BurnPredictor, Timings};
 pub use weights::{WeightError, WeightFormat, Weights};

@@ -153,6 +153,29 @@ impl Loader {
         })
     }
 
+    /// A fully connected layer with bias as a convolution of a single pixel, from so many channels to so many.
+    /// Normalisation as for [`conv`](Self::conv).
+    ///
+    /// # Errors
+    /// [`WeightError`], naming the tensor that is missing or does not fit.
+    pub fn dense(
+        &mut self,
+        name: &str,
+        [input, output]: [usize; 2],
+        norm: Option<Norm<'_>>,
+    ) -> Result<Conv2d, WeightError> {
+        let Layer { shape: [output, input], weight, bias } = self.layer(name, [output, input], true, norm)?;
+        Ok(Conv2d {
+            weight: self.param(weight, [output, input, 1, 1]),
+            bias: bias.map(|bias| self.param(bias, [output])),
+            stride: [1; 2],
+            kernel_size: [1; 2],
+            dilation: [1; 2],
+            groups: 1,
+            padding: PaddingConfig2d::Explicit(0, 0, 0, 0),
+        })
+    }
+
     /// A fully connected layer with bias, from so many inputs to so many outputs. Normalisation as for
     /// [`conv`](Self::conv).
     ///

@@ -3,22 +3,9 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
-use eyespot_core::{InputSize, ModelSpec, PredictionsMut};
-use eyespot_decode::{Candidates, DecodeError, DecodeOptions};
-use eyespot_image::{Fit, Letterbox, Normalize, TensorFormat};
+use eyespot_convert::Recording;
 
-use crate::{COCO, Loader, WeightError, Weights};
-
-/// How images become the input of a model: `[batch, channels, height, width]`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct InputFormat {
-    /// Order of the channels, normalisation and padding; planar.
-    pub tensor: TensorFormat<Normalize>,
-    /// Where the image lies in it.
-    pub fit: Fit,
-    /// Width and height must be multiples of this.
-    pub multiple: u16,
-}
+use crate::{COCO, FeatureMap, Loader, WeightError, Weights};
 
 /// A network in Burn that is built from weights.
 pub trait FromWeights: Sized {
@@ -31,6 +18,9 @@ pub trait FromWeights: Sized {
     /// [`WeightError`] where they belong to none.
     fn detect(weights: &Weights) -> Result<Self::Config, WeightError>;
 
+    /// The variant of this name in the family's manifest.
+    fn named(name: &str) -> Option<Self::Config>;
+
     /// Builds the model, asking the loader for its layers in the order of execution.
     ///
     /// # Errors
@@ -38,62 +28,56 @@ pub trait FromWeights: Sized {
     fn build(config: Self::Config, loader: &mut Loader) -> Result<Self, WeightError>;
 }
 
-/// A model that finds objects. [`BurnPredictor`](crate::BurnPredictor) makes it a predictor.
+/// A model that Burn runs. What its outputs mean is said by its head: with a [`DetectorHead`](crate::DetectorHead),
+/// [`BurnPredictor`](crate::BurnPredictor) makes it a predictor; with a [`FeatureHead`](crate::FeatureHead),
+/// [`BurnEmbedder`](crate::BurnEmbedder) makes it an embedder.
 pub trait BurnModel: FromWeights {
-    /// Name, input size, classes.
-    fn spec(&self) -> ModelSpec<'_>;
+    /// What surrounds the network.
+    type Head;
 
-    /// How images become its input.
-    fn input_format(&self) -> InputFormat;
-
-    /// IoU threshold of non-maximum suppression where the caller gives none; `None` for a model that needs none.
-    fn iou(&self) -> Option<f32>;
+    /// What surrounds the network.
+    fn head(&self) -> &Self::Head;
 
     /// Runs the network on `[batch, channels, height, width]`. The first dimension of each result is the batch.
     fn forward(&self, input: Tensor<4>) -> Vec<Tensor<3>>;
+}
 
-    /// Adds what one image's part of the results holds to `candidates`, in pixels of the model's input.
-    ///
-    /// # Errors
-    /// [`DecodeError`] where the results have another length than the input size asks for.
-    fn decode(
-        &self,
-        results: &[&[f32]],
-        input: InputSize,
-        options: &DecodeOptions<'_>,
-        candidates: &mut Candidates<'_>,
-    ) -> Result<(), DecodeError>;
+/// A model that is written on [`FeatureMap`]: Burn runs it, and on a CPU the engine of `eyespot-nn` does
+/// ([`CpuPredictor`](crate::CpuPredictor), [`CpuEmbedder`](crate::CpuEmbedder)).
+pub trait PortableModel: FromWeights {
+    /// What surrounds the network.
+    type Head: Clone;
 
-    /// Pushes the candidates that are left after suppression, best first, to `out`, in pixels of the image. A model that
-    /// gives masks or keypoints adds them here.
-    fn push(
-        &self,
-        results: &[&[f32]],
-        letterbox: &Letterbox,
-        candidates: &Candidates<'_>,
-        out: &mut PredictionsMut<'_>,
-    ) {
-        let _ = results;
-        candidates.push_into(out, |bbox| letterbox.to_source_clipped(bbox));
+    /// What surrounds the network.
+    fn head(&self) -> &Self::Head;
+
+    /// Its name, such as `yolox/yolox-nano`.
+    fn name(head: &Self::Head) -> &str;
+
+    /// The head of a network that was planned before, by its name and the channels of its last output; `None` where this
+    /// family has no such.
+    fn restore(name: &str, channels: usize) -> Option<Self::Head>;
+
+    /// The network, from the image to its outputs.
+    fn network<M: FeatureMap>(&self, image: M) -> Vec<M::Rows>;
+}
+
+impl<M: PortableModel> BurnModel for M {
+    type Head = <M as PortableModel>::Head;
+
+    fn head(&self) -> &Self::Head {
+        PortableModel::head(self)
+    }
+
+    fn forward(&self, input: Tensor<4>) -> Vec<Tensor<3>> {
+        self.network(input)
     }
 }
 
-/// A model that describes how an object looks. [`BurnEmbedder`](crate::BurnEmbedder) makes it an embedder.
-pub trait FeatureModel: FromWeights {
-    /// Its name.
-    fn name(&self) -> &str;
-
-    /// The size that it was made for; an object fills the whole input, whatever its aspect ratio.
-    fn input(&self) -> InputSize;
-
-    /// How images become its input: planar.
-    fn tensor(&self) -> TensorFormat<Normalize>;
-
-    /// Numbers per feature.
-    fn dim(&self) -> usize;
-
-    /// Runs the network on `[batch, channels, height, width]`: `[batch, dim]`.
-    fn forward(&self, input: Tensor<4>) -> Tensor<2>;
+/// The network of a model, to plan it for the engine of `eyespot-nn`. Its image has three channels.
+#[must_use]
+pub fn record<M: PortableModel>(model: &M) -> Recording {
+    Recording::of(3, |image| model.network(image))
 }
 
 /// Loads a model from a file of any [`WeightFormat`](crate::WeightFormat).
@@ -128,8 +112,8 @@ pub fn convert<M: FromWeights>(
     Ok(model)
 }
 
-/// Class names that were read at run time, for [`ModelSpec::labels`]. They stay in memory until the process ends: a
-/// process loads few models.
+/// Class names that were read at run time, for [`ModelSpec::labels`](eyespot_core::ModelSpec::labels). They stay in
+/// memory until the process ends: a process loads few models.
 #[must_use]
 pub fn leak_labels<S: Into<String>>(names: impl IntoIterator<Item = S>) -> &'static [&'static str] {
     let names = names.into_iter().map(|name| &*String::leak(name.into()));

@@ -5,17 +5,24 @@ use std::time::Duration;
 use eyespot_core::{
     BatchOutput, ErrorType, Frame, InputSize, ModelSpec, PredictOptions, PredictionsMut, Predictor,
 };
-use eyespot_decode::{Candidate, Candidates, DecodeOptions, Nms};
-use eyespot_image::Letterbox;
+use eyespot_image::{Layout, Letterbox};
 
 use crate::batch::{Batch, Clock};
-use crate::{BurnDevice, BurnError, BurnModel, InputFormat};
+use crate::head::Finder;
+use crate::{BurnDevice, BurnError, BurnModel, DetectorHead, InputFormat};
 
 /// Largest width and height of an input: with it a batch of one takes 805 MB.
 const LIMIT: u16 = 8192;
 
-/// Candidates of one frame that there is room for before suppression.
-const CANDIDATES: usize = 4096;
+/// Can a model take this size?
+pub(crate) fn check(format: &InputFormat, size: InputSize) -> Result<(), BurnError> {
+    let multiple = format.multiple.max(1);
+    let fits = |side: u16| side > 0 && side <= LIMIT && side.is_multiple_of(multiple);
+    if fits(size.width) && fits(size.height) {
+        return Ok(());
+    }
+    Err(BurnError::InputSize { size, multiple, limit: LIMIT })
+}
 
 /// How long the stages of the last call took, all frames of its batch together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,7 +37,7 @@ pub struct Timings {
     pub nms: Duration,
 }
 
-/// A model as a predictor, on one device.
+/// A model as a predictor, on one device of Burn.
 ///
 /// Memory for images and candidates is kept from call to call. Where a frame has more candidates than there is room
 /// for, the best are kept and the loss is counted.
@@ -43,26 +50,26 @@ pub struct BurnPredictor<M> {
     size: InputSize,
     batch: Batch,
     letterboxes: Vec<Letterbox>,
-    candidates: Vec<Candidate>,
+    finder: Finder,
     timings: Timings,
 }
 
-impl<M: BurnModel> BurnPredictor<M> {
+impl<M: BurnModel<Head: DetectorHead>> BurnPredictor<M> {
     /// A predictor with the input size that the model was made for.
     ///
     /// # Errors
     /// [`BurnError::InputSize`] where the model names none.
     pub fn new(model: M, device: BurnDevice) -> Result<Self, BurnError> {
-        let format = model.input_format();
-        let size = model.spec().input.unwrap_or(InputSize::square(0));
+        let format = model.head().input_format();
+        let size = model.head().spec().input.unwrap_or(InputSize::square(0));
         let predictor = Self {
             model,
             device,
             format,
             size,
-            batch: Batch::new(format.tensor, size),
+            batch: Batch::new(format.tensor(Layout::Planar), size),
             letterboxes: Vec::new(),
-            candidates: vec![Candidate::EMPTY; CANDIDATES],
+            finder: Finder::default(),
             timings: Timings::default(),
         };
         predictor.with_input_size(size)
@@ -81,13 +88,9 @@ impl<M: BurnModel> BurnPredictor<M> {
 
     /// Makes the input of that size.
     fn resize(&mut self, size: InputSize) -> Result<(), BurnError> {
-        let multiple = self.format.multiple.max(1);
-        let fits = |side: u16| side > 0 && side <= LIMIT && side.is_multiple_of(multiple);
-        if !(fits(size.width) && fits(size.height)) {
-            return Err(BurnError::InputSize { size, multiple, limit: LIMIT });
-        }
+        check(&self.format, size)?;
         if size != self.batch.size() {
-            self.batch = Batch::new(self.format.tensor, size);
+            self.batch = Batch::new(self.format.tensor(Layout::Planar), size);
         }
         Ok(())
     }
@@ -95,7 +98,7 @@ impl<M: BurnModel> BurnPredictor<M> {
     /// With room for another number of candidates per frame; the default is 4096.
     #[must_use]
     pub fn with_candidates(mut self, candidates: usize) -> Self {
-        self.candidates = vec![Candidate::EMPTY; candidates];
+        self.finder = Finder::new(candidates);
         self
     }
 
@@ -142,8 +145,6 @@ impl<M: BurnModel> BurnPredictor<M> {
         }
         let results = self.batch.run(&self.device, |input| self.model.forward(input))?;
         self.timings.forward = clock.lap();
-        let decode = DecodeOptions::of(options, self.model.spec().conf);
-        let nms = self.model.iou().map(|default| Nms::new(options.iou_or(default)));
         for (index, letterbox) in self.letterboxes.iter().enumerate() {
             let parts: Vec<&[f32]> = results
                 .iter()
@@ -152,13 +153,9 @@ impl<M: BurnModel> BurnPredictor<M> {
                     result.get(index * len..(index + 1) * len).unwrap_or_default()
                 })
                 .collect();
-            let mut candidates = Candidates::new(&mut self.candidates);
-            self.model.decode(&parts, self.batch.size(), &decode, &mut candidates)?;
-            self.timings.decode += clock.lap();
-            if let Some(nms) = nms {
-                nms.suppress(&mut candidates);
-            }
-            self.model.push(&parts, letterbox, &candidates, &mut out.output(index));
+            let decoded = || self.timings.decode += clock.lap();
+            let mut out = out.output(index);
+            self.finder.find(self.model.head(), &parts, letterbox, options, &mut out, decoded)?;
             self.timings.nms += clock.lap();
         }
         prepared
@@ -169,9 +166,9 @@ impl<M> ErrorType for BurnPredictor<M> {
     type Error = BurnError;
 }
 
-impl<M: BurnModel> Predictor for BurnPredictor<M> {
+impl<M: BurnModel<Head: DetectorHead>> Predictor for BurnPredictor<M> {
     fn spec(&self) -> ModelSpec<'_> {
-        ModelSpec { input: Some(self.size), ..self.model.spec() }
+        ModelSpec { input: Some(self.size), ..self.model.head().spec() }
     }
 
     fn predict(

@@ -43,6 +43,8 @@ pub(crate) enum Command {
     /// Score results against the truth.
     #[command(subcommand)]
     Evaluate(Evaluate),
+    /// Measure how fast this machine runs models, on a rendered scene. Needs no weights.
+    Bench(Bench),
     /// Convert a TensorFlow Lite or ONNX model for the fixed-memory engine, and say what it needs.
     Convert(Convert),
     /// Show, record and upload what boards send over serial ports and networks.
@@ -102,6 +104,31 @@ pub(crate) struct Demo {
     /// Where the video and the results go.
     #[arg(long, default_value = DEMO_DIR, value_name = "DIR")]
     pub(crate) save_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Models by name, which run on noise in place of weights, or files of weights [default: one of each size].
+    #[arg(value_name = "NAME|FILE")]
+    pub(crate) models: Vec<String>,
+    /// Where they run: auto, cpu, wgpu or wgpu:N; flex is Burn on the CPU [default: the board's].
+    #[arg(long)]
+    pub(crate) device: Option<String>,
+    /// Sizes of the models' input: one number, or HEIGHTxWIDTH [default: the model's].
+    #[arg(long, value_name = "N|HxW,..", value_delimiter = ',')]
+    pub(crate) img_size: Vec<Size>,
+    /// Size of the frames, from 16 pixels on.
+    #[arg(long, default_value = "720x1280", value_name = "N|HxW")]
+    pub(crate) frame_size: Size,
+    /// Time for each model.
+    #[arg(long, default_value_t = 5.0, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) seconds: f64,
+}
+
+/// A time that something can be measured in.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.01..=3600.0).contains(seconds));
+    seconds.ok_or_else(|| "give 0.01 to 3600 seconds".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod args;
+mod bench;
 mod convert;
 mod demo;
 mod evaluate;
@@ -60,6 +61,7 @@ pub fn main(board: &Board) -> ExitCode {
         Command::Predict(predict) => predict::run(&predict, board, cli.quiet),
         Command::Models(models) => models::run(&models, cli.quiet),
         Command::Evaluate(evaluate) => evaluate::run(&evaluate),
+        Command::Bench(bench) => bench::run(&bench, board),
         Command::Convert(convert) => convert::run(&convert, cli.quiet),
         Command::Gateway(gateway) => gateway::run(&gateway, cli.quiet),
         Command::Outbox(outbox) => outbox::run(&outbox, cli.quiet),

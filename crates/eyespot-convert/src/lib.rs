@@ -8,6 +8,7 @@ mod ir;
 mod onnx;
 mod plan;
 mod quantize;
+mod record;
 mod sample;
 mod tflite;
 mod view;
@@ -18,6 +19,7 @@ use eyespot_nn::Model;
 pub use error::ConvertError;
 pub use eyespot_nn::graph::{ColorOrder, ImageFit, ImageInput, Task};
 pub use ir::Graph;
+pub use record::{Kernel, Recorded, Recording, Square};
 pub use sample::sample;
 
 /// A converted model.
@@ -73,7 +75,14 @@ impl Graph {
     /// # Errors
     /// [`ConvertError`] names the layer.
     pub fn from_onnx(bytes: &[u8], size: Option<[usize; 2]>) -> Result<Self, ConvertError> {
-        let mut graph = onnx::read(bytes, size)?;
+        Self::from_model(&onnx::model::read(bytes)?, size)
+    }
+
+    pub(crate) fn from_model(
+        model: &onnx::model::Model,
+        size: Option<[usize; 2]>,
+    ) -> Result<Self, ConvertError> {
+        let mut graph = onnx::graph(model, size)?;
         fuse::activations(&mut graph);
         fuse::squares(&mut graph);
         Ok(graph)

@@ -68,7 +68,7 @@ pub enum ManifestError {
     /// The file name could leave the store's folder or clash with the store's own files.
     #[error(
         "`{file}` of the model `{model}` is not a usable file name: no folders, no `..`, and none of the \
-         endings .part, .etag, .lock, .sha256 and .bpk, which the store uses"
+         endings .part, .etag, .lock, .sha256 and .cache, which the store uses"
     )]
     File {
         /// Name of the model.
@@ -210,7 +210,7 @@ fn is_plain_name(name: &str) -> bool {
 
 fn is_store_file(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    [".part", ".etag", ".lock", ".sha256", ".bpk"].iter().any(|ending| name.ends_with(ending))
+    [".part", ".etag", ".lock", ".sha256", ".cache"].iter().any(|ending| name.ends_with(ending))
 }
 
 #[cfg(test)]

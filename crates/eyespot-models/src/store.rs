@@ -68,13 +68,13 @@ impl Store {
         self.home.join("models").join(&model.family).join(&model.file)
     }
 
-    /// Where a converted form of the weights belongs: `<file>.<tag>.bpk` beside them. Let the tag name all that
+    /// Where a converted form of the weights belongs: `<file>.<tag>.cache` beside them. Let the tag name all that
     /// the conversion depends on; characters unfit for a file name become `-`. A pull that brings new weights
     /// deletes these files.
     #[must_use]
     pub fn cache_path(&self, model: &Model, tag: &str) -> PathBuf {
         let fit = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
-        beside(&self.path(model), &format!("{}.bpk", tag.chars().map(fit).collect::<String>()))
+        beside(&self.path(model), &format!("{}.cache", tag.chars().map(fit).collect::<String>()))
     }
 
     /// Is the file there, in the declared size? Its content is not read: see [`verify`](Self::verify).
@@ -209,7 +209,7 @@ impl Store {
         let (Some(folder), prefix) = (path.parent(), format!("{}.", model.file)) else { return Ok(()) };
         for entry in fs::read_dir(folder).map_err(StoreError::at(folder))? {
             let name = entry.map_err(StoreError::at(folder))?.file_name();
-            if name.to_str().is_some_and(|name| name.starts_with(&prefix) && name.ends_with(".bpk")) {
+            if name.to_str().is_some_and(|name| name.starts_with(&prefix) && name.ends_with(".cache")) {
                 remove(&folder.join(name))?;
             }
         }

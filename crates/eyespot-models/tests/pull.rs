@@ -487,7 +487,7 @@ fn the_digest_of_the_first_pull_holds_until_its_record_is_deleted() {
     assert_eq!(fs::read_to_string(&record).unwrap(), format!("{}  net.pth\n", sha256(&old)));
 
     let cache = store.cache_path(&model, "burn 0.22/f16");
-    assert_eq!(cache, path.with_extension("pth.burn-0.22-f16.bpk"));
+    assert_eq!(cache, path.with_extension("pth.burn-0.22-f16.cache"));
     fs::write(&cache, "converted").unwrap();
     pull(&store).unwrap();
     assert!(cache.exists(), "the weights are the same");

@@ -48,33 +48,63 @@ impl eyespot_core::Error for WrongValue {
     }
 }
 
-/// Any of the families of detectors in Burn.
-#[cfg(any(feature = "fastestdet", feature = "movenet", feature = "rtdetr", feature = "yolox"))]
-mod detectors {
-    use std::marker::PhantomData;
+#[cfg(any(
+    feature = "fastestdet",
+    feature = "movenet",
+    feature = "osnet",
+    feature = "rtdetr",
+    feature = "yolox"
+))]
+mod burn {
     use std::path::Path;
 
-    use eyespot_burn::{BurnModel, BurnPredictor};
+    use eyespot_burn::{
+        BurnDevice, BurnEmbedder, BurnModel, BurnPredictor, CpuEmbedder, CpuPredictor, DetectorHead,
+        DeviceChoice, FeatureHead, FromWeights, Host, Loader, PortableModel, WeightError, WeightFormat, burn,
+    };
     use eyespot_core::{AnyError, Boxed};
 
-    use super::burn::{fits, model, open};
-    use crate::registry::{Family, LoadOptions, Loaded, Weights};
+    use crate::registry::{BoxedEmbedder, BoxedPredictor, Family, LoadOptions, Loaded, Weights};
 
-    /// A family of detectors in Burn.
-    #[derive(Debug)]
-    pub(crate) struct Detectors<M> {
-        name: &'static str,
-        manifest: &'static str,
-        model: PhantomData<fn() -> M>,
+    /// Where a model comes from.
+    enum Source<'a, M> {
+        Weights(Weights<'a>),
+        /// A network that was built without weights.
+        Built(fn(&burn::tensor::Device, &str) -> Result<M, WeightError>, &'a str),
     }
 
-    impl<M> Detectors<M> {
-        pub(crate) const fn new(name: &'static str, manifest: &'static str) -> Self {
-            Self { name, manifest, model: PhantomData }
+    /// How a family makes a plugin.
+    type Load<M, P> = fn(Source<'_, M>, &LoadOptions) -> Result<Loaded<P>, AnyError>;
+
+    /// A family of networks in Burn.
+    pub(crate) struct Networks<M, P> {
+        name: &'static str,
+        manifest: &'static str,
+        load: Load<M, P>,
+    }
+
+    impl<M: PortableModel<Head: DetectorHead + Send> + Send + 'static> Networks<M, BoxedPredictor> {
+        /// Detectors that the engine of `eyespot-nn` runs on CPUs.
+        pub(crate) const fn portable(name: &'static str, manifest: &'static str) -> Self {
+            Self { name, manifest, load: portable::<M> }
         }
     }
 
-    impl<M: BurnModel + Send + 'static> Family for Detectors<M> {
+    impl<M: BurnModel<Head: DetectorHead> + Send + 'static> Networks<M, BoxedPredictor> {
+        /// Detectors that Burn runs everywhere.
+        pub(crate) const fn of_burn(name: &'static str, manifest: &'static str) -> Self {
+            Self { name, manifest, load: on_burn::<M> }
+        }
+    }
+
+    impl<M: PortableModel<Head = FeatureHead> + Send + 'static> Networks<M, BoxedEmbedder> {
+        /// Networks that describe how objects look.
+        pub(crate) const fn features(name: &'static str, manifest: &'static str) -> Self {
+            Self { name, manifest, load: features::<M> }
+        }
+    }
+
+    impl<M: FromWeights, P> Family<P> for Networks<M, P> {
         fn name(&self) -> &str {
             self.name
         }
@@ -87,75 +117,90 @@ mod detectors {
             fits::<M>(file)
         }
 
-        fn load(&self, weights: Weights<'_>, options: &LoadOptions) -> Result<Loaded, AnyError> {
-            let device = open(options)?;
-            let name = device.to_string();
-            let model: M = model(weights, &device)?;
-            let predictor = BurnPredictor::new(model, device).map_err(AnyError::new)?;
-            Ok(Loaded { plugin: Box::new(Boxed(predictor)), device: name })
+        fn load(&self, weights: Weights<'_>, options: &LoadOptions) -> Result<Loaded<P>, AnyError> {
+            (self.load)(Source::Weights(weights), options)
+        }
+
+        fn of_noise(&self, name: &str, options: &LoadOptions) -> Option<Result<Loaded<P>, AnyError>> {
+            M::named(name)?;
+            Some((self.load)(Source::Built(noise::<M>, name), options))
         }
     }
-}
 
-#[cfg(feature = "osnet")]
-mod embedders {
-    use std::path::Path;
+    /// Classes of a network of noise.
+    const CLASSES: usize = 80;
 
-    use eyespot_burn::BurnEmbedder;
-    use eyespot_core::{AnyError, Boxed};
-    use osnet::Osnet;
+    fn noise<M: FromWeights>(device: &burn::tensor::Device, name: &str) -> Result<M, WeightError> {
+        let missing = || WeightError::Missing { name: name.to_owned(), expected: Vec::new() };
+        M::build(M::named(name).ok_or_else(missing)?, &mut Loader::synthetic(1, CLASSES, device))
+    }
 
-    use super::burn::{fits, model, open};
-    use crate::registry::{BoxedEmbedder, Family, LoadOptions, Loaded, Weights};
-
-    /// OSNet in Burn.
-    #[derive(Debug)]
-    pub(crate) struct OsnetFamily;
-
-    impl Family<BoxedEmbedder> for OsnetFamily {
-        fn name(&self) -> &'static str {
-            "osnet"
-        }
-
-        fn manifest(&self) -> &str {
-            osnet::MANIFEST
-        }
-
-        fn reads(&self, file: &Path) -> bool {
-            fits::<Osnet>(file)
-        }
-
-        fn load(
-            &self,
-            weights: Weights<'_>,
-            options: &LoadOptions,
-        ) -> Result<Loaded<BoxedEmbedder>, AnyError> {
-            let device = open(options)?;
-            let name = device.to_string();
-            let model: Osnet = model(weights, &device)?;
-            Ok(Loaded { plugin: Box::new(Boxed(BurnEmbedder::new(model, device))), device: name })
+    fn portable<M: PortableModel<Head: DetectorHead + Send> + Send + 'static>(
+        source: Source<'_, M>,
+        options: &LoadOptions,
+    ) -> Result<Loaded, AnyError> {
+        match open(options)? {
+            Device::Burn(device) => detector(source, device),
+            Device::Cpu(host) => {
+                let predictor = match source {
+                    Source::Weights(weights) => {
+                        CpuPredictor::load::<M>(weights.file, weights.cache, host).map_err(AnyError::new)?
+                    }
+                    Source::Built(build, name) => {
+                        let model = build(&burn::tensor::Device::flex(), name).map_err(AnyError::new)?;
+                        CpuPredictor::new(&model, host).map_err(AnyError::new)?
+                    }
+                };
+                Ok(Loaded { plugin: Box::new(Boxed(predictor)), device: describe(host) })
+            }
         }
     }
-}
 
-#[cfg(any(
-    feature = "fastestdet",
-    feature = "movenet",
-    feature = "osnet",
-    feature = "rtdetr",
-    feature = "yolox"
-))]
-mod burn {
-    use std::path::Path;
+    fn on_burn<M: BurnModel<Head: DetectorHead> + Send + 'static>(
+        source: Source<'_, M>,
+        options: &LoadOptions,
+    ) -> Result<Loaded, AnyError> {
+        detector(source, burn_device(options)?.1)
+    }
 
-    use eyespot_burn::{BurnDevice, DeviceChoice, FromWeights, WeightError, WeightFormat};
-    use eyespot_core::AnyError;
+    fn detector<M: BurnModel<Head: DetectorHead> + Send + 'static>(
+        source: Source<'_, M>,
+        device: BurnDevice,
+    ) -> Result<Loaded, AnyError> {
+        let name = device.to_string();
+        let model = model(source, &device)?;
+        let predictor = BurnPredictor::new(model, device).map_err(AnyError::new)?;
+        Ok(Loaded { plugin: Box::new(Boxed(predictor)), device: name })
+    }
 
-    use crate::registry::{LoadOptions, Weights};
+    fn features<M: PortableModel<Head = FeatureHead> + Send + 'static>(
+        source: Source<'_, M>,
+        options: &LoadOptions,
+    ) -> Result<Loaded<BoxedEmbedder>, AnyError> {
+        match open(options)? {
+            Device::Burn(device) => {
+                let name = device.to_string();
+                let model = model(source, &device)?;
+                Ok(Loaded { plugin: Box::new(Boxed(BurnEmbedder::new(model, device))), device: name })
+            }
+            Device::Cpu(host) => {
+                let embedder = match source {
+                    Source::Weights(weights) => {
+                        CpuEmbedder::load::<M>(weights.file, weights.cache, host).map_err(AnyError::new)?
+                    }
+                    Source::Built(build, name) => {
+                        let model = build(&burn::tensor::Device::flex(), name).map_err(AnyError::new)?;
+                        CpuEmbedder::new(&model, host).map_err(AnyError::new)?
+                    }
+                };
+                Ok(Loaded { plugin: Box::new(Boxed(embedder)), device: describe(host) })
+            }
+        }
+    }
 
     /// Are these weights of the family? A file that is damaged may be: its loader says what is wrong with it. An ONNX file
     /// that can't be read for its weights may still be run as it is.
-    pub(super) fn fits<M: FromWeights>(file: &Path) -> bool {
+    fn fits<M: FromWeights>(file: &Path) -> bool {
         match eyespot_burn::Weights::open(file) {
             Ok(weights) => M::detect(&weights).is_ok(),
             Err(_)
@@ -168,14 +213,35 @@ mod burn {
         }
     }
 
-    pub(super) fn open(options: &LoadOptions) -> Result<BurnDevice, AnyError> {
+    /// What runs a portable network.
+    enum Device {
+        Burn(BurnDevice),
+        Cpu(Host),
+    }
+
+    fn burn_device(options: &LoadOptions) -> Result<(DeviceChoice, BurnDevice), AnyError> {
         let choice: DeviceChoice = options.device.parse().map_err(AnyError::new)?;
-        choice.open().map_err(AnyError::new)
+        Ok((choice, choice.open().map_err(AnyError::new)?))
+    }
+
+    fn open(options: &LoadOptions) -> Result<Device, AnyError> {
+        let (choice, device) = burn_device(options)?;
+        let engine = device.is_cpu() && choice != DeviceChoice::Flex;
+        Ok(if engine { Device::Cpu(Host::default()) } else { Device::Burn(device) })
+    }
+
+    fn describe(host: Host) -> String {
+        let threads = if host.threads == 1 { "thread" } else { "threads" };
+        format!("CPU ({}, {} {threads})", host.level.name(), host.threads)
     }
 
     /// The network, from the cache where there is one.
-    pub(super) fn model<M: FromWeights>(weights: Weights<'_>, device: &BurnDevice) -> Result<M, AnyError> {
-        cached(weights, device).map_err(AnyError::new)
+    fn model<M: FromWeights>(source: Source<'_, M>, device: &BurnDevice) -> Result<M, AnyError> {
+        let model = match source {
+            Source::Weights(weights) => cached(weights, device),
+            Source::Built(build, name) => build(device.device(), name),
+        };
+        model.map_err(AnyError::new)
     }
 
     /// A cache that can't be read or written only costs time.
@@ -191,7 +257,11 @@ mod burn {
     }
 }
 
-#[cfg(any(feature = "fastestdet", feature = "movenet", feature = "rtdetr", feature = "yolox"))]
-pub(crate) use detectors::Detectors;
-#[cfg(feature = "osnet")]
-pub(crate) use embedders::OsnetFamily;
+#[cfg(any(
+    feature = "fastestdet",
+    feature = "movenet",
+    feature = "osnet",
+    feature = "rtdetr",
+    feature = "yolox"
+))]
+pub(crate) use burn::Networks;

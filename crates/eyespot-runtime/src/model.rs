@@ -65,6 +65,25 @@ impl Loader {
         Ok(self.find(&self.registry.predictors, model, options, progress)?.0)
     }
 
+    /// A predictor by name with noise in place of weights, to measure how fast it is without any. What needs no weights is
+    /// loaded as it is.
+    ///
+    /// # Errors
+    /// [`RuntimeError::UnknownModel`], [`RuntimeError::UnknownWeights`] for a family that can't do this, and whatever goes
+    /// wrong in loading.
+    pub fn load_noise(&self, model: &str, options: &LoadOptions) -> Result<Loaded, RuntimeError> {
+        let plugins = &self.registry.predictors;
+        if let Some(plugin) = plugins.ready(model, options) {
+            return Ok(Loaded { plugin: plugin?, device: "cpu".to_owned() });
+        }
+        let catalog = plugins.catalog()?;
+        let entry = catalog.find(model)?;
+        let family = plugins.families.iter().find(|family| family.name() == entry.family);
+        let loaded = family.and_then(|family| family.of_noise(&entry.name, options));
+        let loaded = loaded.ok_or_else(|| RuntimeError::UnknownWeights { path: model.into() })?;
+        loaded.map_err(|error| RuntimeError::Load { model: model.to_owned(), error })
+    }
+
     /// Loads what describes how objects look, for [`Tracking::with_reid`](crate::Tracking::with_reid). By name or file
     /// as [`load`](Self::load).
     ///

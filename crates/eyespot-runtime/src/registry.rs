@@ -7,6 +7,14 @@ use eyespot_core::{AnyError, Embedder, Predictor};
 use eyespot_models::{Catalog, Manifest};
 
 use crate::RuntimeError;
+#[cfg(any(
+    feature = "fastestdet",
+    feature = "movenet",
+    feature = "osnet",
+    feature = "rtdetr",
+    feature = "yolox"
+))]
+use crate::builtin::Networks;
 
 /// A predictor of any kind.
 pub type BoxedPredictor = Box<dyn Predictor<Error = AnyError> + Send>;
@@ -91,6 +99,13 @@ pub trait Family<P = BoxedPredictor>: Send + Sync {
     /// Whatever is wrong with the file, its shapes or the device.
     fn load(&self, weights: Weights<'_>, options: &LoadOptions) -> Result<Loaded<P>, AnyError>;
 
+    /// A model of the manifest with noise in place of weights, to measure how fast it is without any. `None` where the
+    /// family can't.
+    fn of_noise(&self, name: &str, options: &LoadOptions) -> Option<Result<Loaded<P>, AnyError>> {
+        let _ = (name, options);
+        None
+    }
+
     /// What is to know of a file beside what every model says of itself, a line for each: what, and the value.
     ///
     /// # Errors
@@ -142,14 +157,13 @@ impl<P> Plugins<P> {
         Some(made)
     }
 
-    /// Loads a model of a family.
+    /// Loads a model of a family that knows the settings: whoever calls this has looked at them.
     pub(crate) fn load(
         family: &dyn Family<P>,
         model: &str,
         weights: Weights<'_>,
         options: &LoadOptions,
     ) -> Result<Loaded<P>, RuntimeError> {
-        options.check(model, family.settings())?;
         let loaded = family.load(weights, options);
         loaded.map_err(|error| RuntimeError::Load { model: model.to_owned(), error })
     }
@@ -201,21 +215,18 @@ impl Registry {
         #[cfg(feature = "nn")]
         registry.family(crate::fixed_memory::EyeFamily);
         #[cfg(feature = "yolox")]
-        registry.family(crate::builtin::Detectors::<yolox::Yolox>::new("yolox", yolox::MANIFEST));
+        registry.family(Networks::<yolox::Yolox, _>::portable("yolox", yolox::MANIFEST));
         #[cfg(feature = "fastestdet")]
-        registry.family(crate::builtin::Detectors::<fastestdet::FastestDet>::new(
-            "fastestdet",
-            fastestdet::MANIFEST,
-        ));
+        registry.family(Networks::<fastestdet::FastestDet, _>::portable("fastestdet", fastestdet::MANIFEST));
         #[cfg(feature = "movenet")]
-        registry.family(crate::builtin::Detectors::<movenet::MoveNet>::new("movenet", movenet::MANIFEST));
+        registry.family(Networks::<movenet::MoveNet, _>::portable("movenet", movenet::MANIFEST));
         #[cfg(feature = "rtdetr")]
-        registry.family(crate::builtin::Detectors::<rtdetr::RtDetr>::new("rtdetr", rtdetr::MANIFEST));
+        registry.family(Networks::<rtdetr::RtDetr, _>::of_burn("rtdetr", rtdetr::MANIFEST));
         // After those that know a network well.
         #[cfg(feature = "onnx")]
         registry.family(crate::onnx::OnnxFamily);
         #[cfg(feature = "osnet")]
-        registry.embedder_family(crate::builtin::OsnetFamily);
+        registry.embedder_family(Networks::<osnet::Osnet, _>::features("osnet", osnet::MANIFEST));
         registry
     }
 

@@ -1,8 +1,7 @@
 //! The backbone: a `ShuffleNetV2` (Ma et al., arXiv:1807.11164) of three stages.
 
 use burn::nn::conv::Conv2d;
-use burn::tensor::{Tensor, s};
-use eyespot_burn::{Conv, Loader, WeightError, concat, max_pool_by};
+use eyespot_burn::{Conv, FeatureMap, Loader, WeightError};
 
 use crate::blocks::{conv, conv_relu};
 
@@ -38,8 +37,8 @@ impl Backbone {
         Ok(Self { stem, stages: [stage(2, STAGES[0])?, stage(3, STAGES[1])?, stage(4, STAGES[2])?] })
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> [Tensor<4>; 3] {
-        let mut x = max_pool_by(conv_relu(&self.stem, x), 3, 2);
+    pub(crate) fn forward<M: FeatureMap>(&self, x: M) -> [M; 3] {
+        let mut x = conv_relu(&self.stem, x).max_pool(3, 2);
         self.stages.each_ref().map(|units| {
             x = units.iter().fold(x.clone(), |x, unit| unit.forward(x));
             x.clone()
@@ -85,23 +84,12 @@ impl Unit {
         })
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let (side, main) = match &self.side {
-            Some((spatial, project)) => (conv_relu(project, spatial.forward(x.clone())), x),
-            None => shuffle(x),
+    fn forward<M: FeatureMap>(&self, x: M) -> M {
+        let [side, main] = match &self.side {
+            Some((spatial, project)) => [conv_relu(project, x.clone().conv(spatial)), x],
+            None => x.halves(),
         };
         let main = conv_relu(&self.expand, main);
-        concat([side, conv_relu(&self.project, self.spatial.forward(main))])
+        M::concat([side, conv_relu(&self.project, main.conv(&self.spatial))])
     }
-}
-
-/// Channels with an even and with an odd number.
-fn shuffle(x: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
-    let [batch, channels, height, width] = x.dims();
-    let pairs = x.reshape([batch, channels / 2, 2, height * width]);
-    let half = |parity: i32| {
-        let half = pairs.clone().slice(s![.., .., parity..parity + 1, ..]);
-        half.reshape([batch, channels / 2, height, width])
-    };
-    (half(0), half(1))
 }

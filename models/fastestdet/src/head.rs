@@ -1,8 +1,7 @@
 //! The neck, and the head on its single level.
 
 use burn::nn::conv::Conv2d;
-use burn::tensor::{Tensor, activation};
-use eyespot_burn::{Conv, Loader, WeightError, average_pool_by, concat, relu, sigmoid, upsample2};
+use eyespot_burn::{Conv, FeatureMap, Loader, WeightError};
 
 use crate::backbone::LEVELS;
 use crate::blocks::{conv, conv_relu};
@@ -32,12 +31,12 @@ impl Neck {
         Ok(Self { reduce, pyramid, output: conv(loader, "SPP.output", 0, Conv::new(3 * WIDTH, WIDTH, 1))? })
     }
 
-    pub(crate) fn forward(&self, [fine, middle, coarse]: [Tensor<4>; 3]) -> Tensor<4> {
-        let x = concat([average_pool_by(fine, 3, 2), middle, upsample2(coarse)]);
+    pub(crate) fn forward<M: FeatureMap>(&self, [fine, middle, coarse]: [M; 3]) -> M {
+        let x = M::concat([fine.average_around(3, 2), middle, coarse.upsample2()]);
         let x = conv_relu(&self.reduce, x);
         let pyramid = self.pyramid.each_ref();
         let pyramid = pyramid.map(|convs| convs.iter().fold(x.clone(), |x, conv| conv_relu(conv, x)));
-        relu(x + self.output.forward(concat(pyramid)))
+        x.plus(M::concat(pyramid).conv(&self.output)).relu()
     }
 }
 
@@ -72,12 +71,9 @@ impl Head {
     }
 
     /// `[batch, cells, 5 + classes]`, the cells row by row: what [`eyespot_decode::fastestdet`] reads.
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<3> {
+    pub(crate) fn forward<M: FeatureMap>(&self, x: M) -> M::Rows {
         let x = conv_relu(&self.reduce, x);
-        let run = |[spatial, values]: &[Conv2d; 2]| values.forward(conv_relu(spatial, x.clone()));
-        let classes = activation::softmax(run(&self.classes), 1);
-        let out = concat([sigmoid(run(&self.objectness)), run(&self.boxes), classes]);
-        let [batch, values, height, width] = out.dims();
-        out.reshape([batch, values, height * width]).swap_dims(1, 2)
+        let run = |[spatial, values]: &[Conv2d; 2]| conv_relu(spatial, x.clone()).conv(values);
+        M::concat([run(&self.objectness).sigmoid(), run(&self.boxes), run(&self.classes).softmax()]).pixels()
     }
 }

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor};
-use eyespot_burn::{BurnModel, FromWeights, InputFormat, Loader, WeightError, Weights, labels};
+use burn::tensor::Device;
+use eyespot_burn::{
+    DetectorHead, FeatureMap, FromWeights, InputFormat, Loader, PortableModel, WeightError, Weights, labels,
+};
 use eyespot_core::{InputSize, ModelSpec};
 use eyespot_decode::fastestdet::{Head as Grid, TRAINED};
 use eyespot_decode::{Candidates, DecodeError, DecodeOptions};
-use eyespot_image::{Channels, Fit, Layout, Normalize, TensorFormat};
+use eyespot_image::{Channels, Fit, Normalize};
 
 use crate::backbone::Backbone;
 use crate::head::{Head, Neck};
@@ -25,10 +27,19 @@ const SIGNATURE: [(&str, [usize; 4]); 3] = [
 pub struct FastestDet {
     backbone: Backbone,
     neck: Neck,
-    head: Head,
+    output: Head,
+    head: FastestDetHead,
+}
+
+/// What the output of FastestDet means.
+#[derive(Debug, Clone, Copy)]
+pub struct FastestDetHead {
     classes: u16,
     labels: &'static [&'static str],
 }
+
+/// Its name in the manifest.
+const NAME: &str = "fastestdet/fastestdet";
 
 impl FastestDet {
     /// Loads weights: the published `.pth` or ONNX file, safetensors, or what [`eyespot_burn::convert`] wrote. The
@@ -58,36 +69,68 @@ impl FromWeights for FastestDet {
         Ok(())
     }
 
+    fn named(name: &str) -> Option<()> {
+        (name == NAME).then_some(())
+    }
+
     fn build((): (), loader: &mut Loader) -> Result<Self, WeightError> {
         let (backbone, neck) = (Backbone::load(loader)?, Neck::load(loader)?);
-        let head = Head::load(loader)?;
+        let output = Head::load(loader)?;
         // Class ids have 16 bits.
-        let classes = u16::try_from(head.classes()).map_err(|_| WeightError::Shape {
+        let classes = u16::try_from(output.classes()).map_err(|_| WeightError::Shape {
             name: "detect_head.cls_layers.conv5x5.3.weight".to_owned(),
-            found: vec![head.classes(), 96, 1, 1],
+            found: vec![output.classes(), 96, 1, 1],
             expected: vec![usize::from(u16::MAX), 96, 1, 1],
         })?;
-        Ok(Self { backbone, neck, head, classes, labels: labels(classes) })
+        Ok(Self { backbone, neck, output, head: FastestDetHead::new(classes) })
     }
 }
 
-impl BurnModel for FastestDet {
+impl FastestDetHead {
+    fn new(classes: u16) -> Self {
+        Self { classes, labels: labels(classes) }
+    }
+}
+
+impl PortableModel for FastestDet {
+    type Head = FastestDetHead;
+
+    fn head(&self) -> &FastestDetHead {
+        &self.head
+    }
+
+    fn name(_: &FastestDetHead) -> &str {
+        NAME
+    }
+
+    fn restore(name: &str, channels: usize) -> Option<FastestDetHead> {
+        let classes = channels.checked_sub(5)?.try_into().ok()?;
+        (name == NAME).then(|| FastestDetHead::new(classes))
+    }
+
+    fn network<M: FeatureMap>(&self, image: M) -> Vec<M::Rows> {
+        vec![self.output.forward(self.neck.forward(self.backbone.forward(image)))]
+    }
+}
+
+impl DetectorHead for FastestDetHead {
     fn spec(&self) -> ModelSpec<'_> {
         // The score is a product: what its authors show has 0.65 and more, which is 0.45 for other detectors.
-        ModelSpec { conf: 0.45, ..ModelSpec::boxes("fastestdet/fastestdet", Some(TRAINED), self.labels) }
+        ModelSpec { conf: 0.45, ..ModelSpec::boxes(NAME, Some(TRAINED), self.labels) }
     }
 
     fn input_format(&self) -> InputFormat {
-        let tensor = TensorFormat::new(Layout::Planar, Channels::Bgr, Normalize::UNIT);
-        InputFormat { tensor, fit: Fit::Stretch, multiple: 32 }
+        InputFormat {
+            channels: Channels::Bgr,
+            normalize: Normalize::UNIT,
+            pad: 114,
+            fit: Fit::Stretch,
+            multiple: 32,
+        }
     }
 
     fn iou(&self) -> Option<f32> {
         Some(0.45)
-    }
-
-    fn forward(&self, input: Tensor<4>) -> Vec<Tensor<3>> {
-        vec![self.head.forward(self.neck.forward(self.backbone.forward(input)))]
     }
 
     fn decode(

@@ -1,8 +1,7 @@
 //! `MobileNetV2` and a feature pyramid down to a stride of 4.
 
 use burn::nn::conv::Conv2d;
-use burn::tensor::Tensor;
-use eyespot_burn::{Conv, Loader, WeightError, relu6, resize};
+use eyespot_burn::{Conv, FeatureMap, Loader, WeightError};
 
 use crate::blocks::{Bottleneck, Separable};
 
@@ -75,18 +74,17 @@ impl Backbone {
     }
 
     /// A stride of 4.
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let mut x = relu6(self.stem.forward(x));
+    pub(crate) fn forward<M: FeatureMap>(&self, x: M) -> M {
+        let mut x = x.conv(&self.stem).relu6();
         let mut outputs = Vec::with_capacity(self.stages.len());
         for stage in &self.stages {
             x = stage.iter().fold(x, |x, block| block.forward(x));
             outputs.push(x.clone());
         }
-        let mut x = self.top.forward(relu6(self.last.forward(x)));
+        let mut x = x.conv(&self.last).relu6().conv(&self.top);
         for level in &self.levels {
-            let [_, _, height, width] = x.dims();
-            let above = resize(x, [2 * height, 2 * width]);
-            x = level.smooth.forward(above + level.lateral.forward(outputs[level.stage].clone()));
+            let lateral = outputs[level.stage].clone().conv(&level.lateral);
+            x = level.smooth.forward(x.upsample2_linear().plus(lateral));
         }
         x
     }

@@ -1,8 +1,7 @@
 //! The blocks that the network is made of. Normalisation is folded in all published files.
 
 use burn::nn::conv::Conv2d;
-use burn::tensor::Tensor;
-use eyespot_burn::{Conv, Loader, WeightError, relu6};
+use eyespot_burn::{Conv, FeatureMap, Loader, WeightError};
 
 /// An inverted residual (Sandler et al., `MobileNetV2`, arXiv:1801.04381).
 #[derive(Debug, Clone)]
@@ -36,13 +35,13 @@ impl Bottleneck {
         })
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn forward<M: FeatureMap>(&self, x: M) -> M {
         let y = match &self.expand {
-            Some(expand) => relu6(expand.forward(x.clone())),
+            Some(expand) => x.clone().conv(expand).relu6(),
             None => x.clone(),
         };
-        let y = self.project.forward(relu6(self.spatial.forward(y)));
-        if self.shortcut { x + y } else { y }
+        let y = y.conv(&self.spatial).relu6().conv(&self.project);
+        if self.shortcut { x.plus(y) } else { y }
     }
 }
 
@@ -60,7 +59,7 @@ impl Separable {
         Ok(Self(depthwise, loader.conv(&format!("{name}.pointwise"), Conv::new(input, output, 1), None)?))
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        eyespot_burn::relu(self.1.forward(self.0.forward(x)))
+    pub(crate) fn forward<M: FeatureMap>(&self, x: M) -> M {
+        x.conv(&self.0).conv(&self.1).relu()
     }
 }

@@ -1,8 +1,7 @@
 //! Four maps of the same features.
 
 use burn::nn::conv::Conv2d;
-use burn::tensor::Tensor;
-use eyespot_burn::{Conv, Loader, WeightError, sigmoid};
+use eyespot_burn::{Conv, FeatureMap, Loader, WeightError};
 
 use crate::backbone::WIDTH;
 use crate::blocks::Separable;
@@ -20,8 +19,8 @@ impl Branch {
         Ok(Self(features, loader.conv(&format!("{name}.values"), Conv::new(HIDDEN, channels, 1), None)?))
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.1.forward(self.0.forward(x))
+    fn forward<M: FeatureMap>(&self, x: M) -> M {
+        self.0.forward(x).conv(&self.1)
     }
 }
 
@@ -45,17 +44,13 @@ impl Head {
     }
 
     /// Centre, heatmaps, regression and offsets, each `[batch, channels, cells]`: what [`eyespot_decode::movenet`] reads.
-    pub(crate) fn forward(&self, x: &Tensor<4>) -> Vec<Tensor<3>> {
-        let flat = |x: Tensor<4>| {
-            let [batch, channels, height, width] = x.dims();
-            x.reshape([batch, channels, height * width])
-        };
+    pub(crate) fn forward<M: FeatureMap>(&self, x: &M) -> Vec<M::Rows> {
         let run = |branch: &Branch| branch.forward(x.clone());
         vec![
-            flat(sigmoid(run(&self.center))),
-            flat(sigmoid(run(&self.heatmaps))),
-            flat(run(&self.regression)),
-            flat(run(&self.offsets)),
+            run(&self.center).sigmoid().planes(),
+            run(&self.heatmaps).sigmoid().planes(),
+            run(&self.regression).planes(),
+            run(&self.offsets).planes(),
         ]
     }
 }

@@ -6,7 +6,7 @@ mod head;
 mod model;
 
 pub use eyespot_core::coco::{KEYPOINTS, SKELETON};
-pub use model::MoveNet;
+pub use model::{MoveNet, MoveNetHead};
 
 /// The published weights: where they are, what they are called and what they are made for.
 pub const MANIFEST: &str = include_str!("../manifest.json");

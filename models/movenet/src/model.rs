@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor};
-use eyespot_burn::{BurnModel, FromWeights, InputFormat, Loader, WeightError, Weights};
+use burn::tensor::Device;
+use eyespot_burn::{
+    DetectorHead, FeatureMap, FromWeights, InputFormat, Loader, PortableModel, WeightError, Weights,
+};
 use eyespot_core::coco::{KEYPOINTS, SKELETON};
 use eyespot_core::{BBox, ClassId, Detection, InputSize, Keypoint, ModelSpec, Outputs, PredictionsMut};
 use eyespot_decode::{Candidate, Candidates, DecodeError, DecodeOptions, keypoints, movenet::Maps};
-use eyespot_image::{Channels, Fit, Layout, Letterbox, Normalize, TensorFormat};
+use eyespot_image::{Channels, Fit, Letterbox, Normalize};
 
 use crate::backbone::Backbone;
 use crate::head::Head;
@@ -27,8 +29,15 @@ const LAST: (&str, [usize; 4]) = ("center.values.weight", [1, 96, 1, 1]);
 #[derive(Debug, Clone)]
 pub struct MoveNet {
     backbone: Backbone,
-    head: Head,
+    maps: Head,
 }
+
+/// What the outputs of `MoveNet` mean.
+#[derive(Debug, Clone, Copy)]
+pub struct MoveNetHead;
+
+/// Its name in the manifest.
+const NAME: &str = "movenet/lightning";
 
 impl MoveNet {
     /// Loads weights: an ONNX export of the published model, or what [`eyespot_burn::convert`] wrote.
@@ -60,8 +69,12 @@ impl FromWeights for MoveNet {
         check(LAST.0, LAST.1, weights.shape(LAST.0).or_else(|| layers.last()))
     }
 
+    fn named(name: &str) -> Option<()> {
+        (name == NAME).then_some(())
+    }
+
     fn build((): (), loader: &mut Loader) -> Result<Self, WeightError> {
-        Ok(Self { backbone: Backbone::load(loader)?, head: Head::load(loader)? })
+        Ok(Self { backbone: Backbone::load(loader)?, maps: Head::load(loader)? })
     }
 }
 
@@ -76,24 +89,45 @@ fn pose<'a>(
     Ok(Maps::new(input, KEYPOINTS.len() as u16, maps)?.keypoints())
 }
 
-impl BurnModel for MoveNet {
+impl PortableModel for MoveNet {
+    type Head = MoveNetHead;
+
+    fn head(&self) -> &MoveNetHead {
+        &MoveNetHead
+    }
+
+    fn name(_: &MoveNetHead) -> &str {
+        NAME
+    }
+
+    fn restore(name: &str, _: usize) -> Option<MoveNetHead> {
+        (name == NAME).then_some(MoveNetHead)
+    }
+
+    fn network<M: FeatureMap>(&self, image: M) -> Vec<M::Rows> {
+        self.maps.forward(&self.backbone.forward(image))
+    }
+}
+
+impl DetectorHead for MoveNetHead {
     fn spec(&self) -> ModelSpec<'_> {
-        let spec = ModelSpec::boxes("movenet/lightning", Some(InputSize::square(192)), &["person"]);
+        let spec = ModelSpec::boxes(NAME, Some(InputSize::square(192)), &["person"]);
         let outputs = Outputs { keypoints: KEYPOINTS.len() as u8, ..spec.outputs };
         ModelSpec { outputs, skeleton: &SKELETON, ..spec }
     }
 
     fn input_format(&self) -> InputFormat {
-        let tensor = TensorFormat::new(Layout::Planar, Channels::Rgb, Normalize::SYMMETRIC).with_pad(0);
-        InputFormat { tensor, fit: Fit::Center, multiple: 32 }
+        InputFormat {
+            channels: Channels::Rgb,
+            normalize: Normalize::SYMMETRIC,
+            pad: 0,
+            fit: Fit::Center,
+            multiple: 32,
+        }
     }
 
     fn iou(&self) -> Option<f32> {
         None
-    }
-
-    fn forward(&self, input: Tensor<4>) -> Vec<Tensor<3>> {
-        self.head.forward(&self.backbone.forward(input))
     }
 
     fn decode(

@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use burn::tensor::{Device, Tensor, TensorData};
-use eyespot_burn::{BurnModel, BurnPredictor, DeviceChoice, WeightError};
+use eyespot_burn::{BurnModel, CpuPredictor, DeviceChoice, Host, WeightError, record};
 use eyespot_core::{
     Frame, ImageView, InputSize, PixelFormat, PredictOptions, Predictions, PredictionsStorage, Predictor,
 };
 use eyespot_decode::movenet::Maps;
-use eyespot_tests::{data, noise::noise};
+use eyespot_tests::{data, engine, noise::noise};
 use movenet::{KEYPOINTS, MoveNet};
 use serde_json::Value;
 
@@ -33,18 +33,24 @@ fn raw_output(choice: DeviceChoice) {
     let device = choice.open().unwrap();
     eprintln!("{device}");
     let model = MoveNet::load(&weights, device.device()).unwrap();
-    assert_maps(&model, device.device());
+    assert_model(&model, device.device());
 }
 
-fn assert_maps(model: &MoveNet, device: &Device) {
+fn assert_model(model: &MoveNet, device: &Device) {
+    assert_maps(|input| {
+        let input = Tensor::from_data(TensorData::new(input, [1, 3, SIDE, SIDE]), device);
+        let maps = model.forward(input).into_iter();
+        maps.map(|map| map.into_data().try_into_vec::<f32>().unwrap()).collect()
+    });
+}
+
+fn assert_maps(run: impl FnOnce(Vec<f32>) -> Vec<Vec<f32>>) {
     // The noise as an image, colours last.
     let levels: Vec<f32> =
         noise("input", 3 * SIDE * SIDE).map(|noise| f32::from(((noise + 1.0) * 127.5) as u8)).collect();
     let planar = (0..3).flat_map(|channel| levels[channel..].iter().step_by(3));
     let input: Vec<f32> = planar.map(|level| level / 127.5 - 1.0).collect();
-    let input = Tensor::from_data(TensorData::new(input, [1, 3, SIDE, SIDE]), device);
-    let maps: Vec<Vec<f32>> =
-        model.forward(input).into_iter().map(|map| map.into_data().try_into_vec::<f32>().unwrap()).collect();
+    let maps = run(input);
     let golden = golden();
     let cells = numbers(&golden["cells"]);
     for (map, expected) in maps.iter().zip(golden["maps"].as_array().unwrap()) {
@@ -68,8 +74,15 @@ fn assert_maps(model: &MoveNet, device: &Device) {
 }
 
 #[test]
+fn raw_output_equals_onnx_runtime_in_burn_on_the_cpu() {
+    raw_output(DeviceChoice::Flex);
+}
+
+#[test]
 fn raw_output_equals_onnx_runtime_on_the_cpu() {
-    raw_output(DeviceChoice::Cpu);
+    let Some(weights) = data("models/movenet_lightning_dequant.onnx") else { return };
+    let recording = record(&MoveNet::load(&weights, &Device::flex()).unwrap());
+    assert_maps(|input| engine::outputs(&recording, [SIDE, SIDE], &input));
 }
 
 #[cfg(feature = "wgpu")]
@@ -100,9 +113,7 @@ fn the_pose_in_a_photo() {
     ) else {
         return;
     };
-    let device = DeviceChoice::Cpu.open().unwrap();
-    let model = MoveNet::load(&weights, device.device()).unwrap();
-    let mut predictor = BurnPredictor::new(model, device).unwrap();
+    let mut predictor = CpuPredictor::load::<MoveNet>(&weights, None, Host::default()).unwrap();
     assert_eq!(predictor.spec().outputs.keypoints, 17);
     let photo = image::open(photo).unwrap().to_rgb8();
     let (width, height) = (photo.width() as u16, photo.height() as u16);
@@ -143,7 +154,7 @@ fn a_saved_model_gives_the_same_output_and_other_weights_are_refused() {
     let (device, folder) = (Device::flex(), tempfile::tempdir().unwrap());
     let saved = folder.path().join("movenet.bpk");
     eyespot_burn::convert::<MoveNet>(&weights, &saved, &device).unwrap();
-    assert_maps(&MoveNet::load(&saved, &device).unwrap(), &device);
+    assert_model(&MoveNet::load(&saved, &device).unwrap(), &device);
     for file in ["yolox_nano.onnx", "fastestdet_352.onnx", "fastestdet.pth"] {
         let error = MoveNet::load(weights.with_file_name(file), &device).unwrap_err();
         let typed = matches!(error, WeightError::Missing { .. } | WeightError::Shape { .. });

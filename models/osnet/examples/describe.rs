@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use eyespot_burn::{BurnEmbedder, DeviceChoice, EmbedTimings, FeatureModel, FromWeights, Loader};
+use eyespot_burn::{BurnEmbedder, BurnModel, DeviceChoice, EmbedTimings, FromWeights, Loader};
 use eyespot_core::{BBox, Embedder, Frame, ImageView, PixelFormat};
 use osnet::{Osnet, Variant};
 
@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     println!(
         "{} on {}: loaded in {load:.1?}; {count} boxes: crops {:.2?}, network {:.2?}",
-        embedder.model().name(),
+        embedder.model().head().name,
         embedder.device(),
         median(|call| call.crop),
         median(|call| call.forward)

@@ -2,8 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
-use burn::tensor::{Tensor, activation};
-use eyespot_burn::{Conv, Loader, Norm, WeightError, mean, sigmoid};
+use eyespot_burn::{Conv, FeatureMap, Loader, Norm, WeightError};
 
 /// What torchreid adds to variances.
 const EPSILON: f32 = 1e-5;
@@ -25,12 +24,12 @@ impl ConvNorm {
         Ok(Self { conv: loader.conv(&format!("{name}.conv"), conv, Some(norm(&bn)))? })
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.conv.forward(x)
+    pub(crate) fn forward<M: FeatureMap>(&self, x: M) -> M {
+        x.conv(&self.conv)
     }
 
-    pub(crate) fn relu(&self, x: Tensor<4>) -> Tensor<4> {
-        activation::relu(self.conv.forward(x))
+    pub(crate) fn relu<M: FeatureMap>(&self, x: M) -> M {
+        self.forward(x).relu()
     }
 }
 
@@ -55,8 +54,8 @@ impl Light {
         })
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        activation::relu(self.depthwise.forward(self.pointwise.forward(x)))
+    fn forward<M: FeatureMap>(&self, x: M) -> M {
+        x.conv(&self.pointwise).conv(&self.depthwise).relu()
     }
 }
 
@@ -77,12 +76,12 @@ impl Gate {
     }
 
     /// The sum of the weighed streams.
-    fn forward(&self, streams: [Tensor<4>; 4]) -> Tensor<4> {
+    fn forward<M: FeatureMap>(&self, streams: [M; 4]) -> M {
         let [first, rest @ ..] = streams.map(|stream| {
-            let weights = self.expand.forward(activation::relu(self.squeeze.forward(mean(stream.clone()))));
-            stream * sigmoid(weights)
+            let weights = stream.clone().mean().conv(&self.squeeze).relu().conv(&self.expand);
+            stream.times(weights.sigmoid())
         });
-        rest.into_iter().fold(first, |sum, stream| sum + stream)
+        rest.into_iter().fold(first, M::plus)
     }
 }
 
@@ -122,7 +121,7 @@ impl OmniScale {
         Ok(Self { reduce, streams, gate, expand, shortcut })
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn forward<M: FeatureMap>(&self, x: M) -> M {
         let reduced = self.reduce.relu(x.clone());
         let stream = |index: usize| {
             let layers = self.streams.get(index).into_iter().flatten();
@@ -133,6 +132,6 @@ impl OmniScale {
             Some(shortcut) => shortcut.forward(x),
             None => x,
         };
-        activation::relu(self.expand.forward(sum) + shortcut)
+        self.expand.forward(sum).plus(shortcut).relu()
     }
 }

@@ -3,13 +3,11 @@
 use std::path::Path;
 
 use burn::module::Module;
-use burn::nn::Linear;
-use burn::tensor::{Device, Tensor, activation};
-use eyespot_burn::{
-    Conv, FeatureModel, FromWeights, Loader, WeightError, Weights, average_pool, max_pool_by, mean,
-};
+use burn::nn::conv::Conv2d;
+use burn::tensor::Device;
+use eyespot_burn::{Conv, FeatureHead, FeatureMap, FromWeights, Loader, PortableModel, WeightError, Weights};
 use eyespot_core::InputSize;
-use eyespot_image::{Channels, Layout, Normalize, TensorFormat};
+use eyespot_image::{Channels, Normalize};
 
 use crate::blocks::{ConvNorm, OmniScale, norm};
 use crate::{Config, Variant};
@@ -29,6 +27,7 @@ const STD: [f32; 3] = [0.229 * 255.0, 0.224 * 255.0, 0.225 * 255.0];
 #[derive(Debug, Clone)]
 pub struct Osnet {
     variant: Variant,
+    head: FeatureHead,
     network: Network,
 }
 
@@ -37,7 +36,7 @@ struct Network {
     stem: ConvNorm,
     stages: Vec<Stage>,
     last: ConvNorm,
-    feature: Linear,
+    feature: Conv2d,
 }
 
 /// Two blocks, and between stages a convolution and half the size.
@@ -64,21 +63,31 @@ impl Stage {
         Ok(Self { blocks, transition })
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward<M: FeatureMap>(&self, x: M) -> M {
         let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
         match &self.transition {
-            Some(transition) => average_pool(transition.relu(x), 2),
+            Some(transition) => transition.relu(x).average_pool(2),
             None => x,
         }
     }
 }
 
 impl Network {
-    fn forward(&self, input: Tensor<4>) -> Tensor<2> {
-        let x = max_pool_by(self.stem.relu(input), 3, 2);
+    fn forward<M: FeatureMap>(&self, image: M) -> M::Rows {
+        let x = self.stem.relu(image).max_pool(3, 2);
         let x = self.stages.iter().fold(x, |x, stage| stage.forward(x));
-        let x = mean(self.last.relu(x)).flatten(1, 3);
-        activation::relu(self.feature.forward(x))
+        self.last.relu(x).mean().conv(&self.feature).relu().pixels()
+    }
+}
+
+/// What surrounds a network of this width.
+fn head_of(variant: Variant) -> FeatureHead {
+    FeatureHead {
+        name: variant.name(),
+        input: InputSize::new(128, 256),
+        channels: Channels::Rgb,
+        normalize: Normalize::mean_std(MEAN, STD),
+        dim: DIM,
     }
 }
 
@@ -129,6 +138,10 @@ impl FromWeights for Osnet {
         })
     }
 
+    fn named(name: &str) -> Option<Config> {
+        name.parse().ok().map(Variant::config)
+    }
+
     fn build(config: Config, loader: &mut Loader) -> Result<Self, WeightError> {
         let [stem, wide, wider, widest] = config.channels;
         loader.ignore("classifier");
@@ -140,30 +153,28 @@ impl FromWeights for Osnet {
                 Stage::load(loader, "conv4", [wider, widest], true)?,
             ],
             last: ConvNorm::load(loader, "conv5", Conv::new(widest, widest, 1))?,
-            feature: loader.linear("fc.0", [widest, DIM], Some(norm("fc.1")))?,
+            feature: loader.dense("fc.0", [widest, DIM], Some(norm("fc.1")))?,
         };
-        Ok(Self { variant: config.variant, network })
+        Ok(Self { variant: config.variant, head: head_of(config.variant), network })
     }
 }
 
-impl FeatureModel for Osnet {
-    fn name(&self) -> &str {
-        self.variant.name()
+impl PortableModel for Osnet {
+    type Head = FeatureHead;
+
+    fn head(&self) -> &FeatureHead {
+        &self.head
     }
 
-    fn input(&self) -> InputSize {
-        InputSize::new(128, 256)
+    fn name(head: &FeatureHead) -> &str {
+        head.name
     }
 
-    fn tensor(&self) -> TensorFormat<Normalize> {
-        TensorFormat::new(Layout::Planar, Channels::Rgb, Normalize::mean_std(MEAN, STD))
+    fn restore(name: &str, channels: usize) -> Option<FeatureHead> {
+        (channels == DIM).then(|| name.parse().ok().map(head_of)).flatten()
     }
 
-    fn dim(&self) -> usize {
-        DIM
-    }
-
-    fn forward(&self, input: Tensor<4>) -> Tensor<2> {
-        self.network.forward(input)
+    fn network<M: FeatureMap>(&self, image: M) -> Vec<M::Rows> {
+        vec![self.network.forward(image)]
     }
 }

@@ -5,10 +5,12 @@
 mod common;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use eyespot_burn::{BurnEmbedder, DeviceChoice, FeatureModel, FromWeights, Loader, WeightError};
+use eyespot_burn::{
+    BurnEmbedder, BurnModel, CpuEmbedder, DeviceChoice, FromWeights, Host, Loader, WeightError, record,
+};
 use eyespot_core::{BBox, Embedder, Frame, ImageView, PixelFormat};
 use eyespot_tests::{
-    data, noise,
+    data, engine, noise,
     tensors::{checkpoint, safetensors},
 };
 use osnet::{MANIFEST, Osnet, Variant};
@@ -25,7 +27,7 @@ fn golden(variant: Variant) -> Value {
 }
 
 fn features(model: &Osnet, input: Tensor<4>) -> Vec<f32> {
-    model.forward(input).into_data().try_into_vec().unwrap()
+    model.forward(input).remove(0).into_data().try_into_vec().unwrap()
 }
 
 fn input(device: &Device) -> Tensor<4> {
@@ -35,14 +37,17 @@ fn input(device: &Device) -> Tensor<4> {
 
 /// Compares with ONNX Runtime.
 fn assert_golden(model: &Osnet, device: &Device) {
-    let features = features(model, input(device));
-    assert_eq!(features.len(), model.dim());
+    assert_features(model, &features(model, input(device)));
+}
+
+fn assert_features(model: &Osnet, features: &[f32]) {
+    assert_eq!(features.len(), model.head().dim);
     let golden = golden(model.variant());
     let expected = golden["feature"].as_array().unwrap();
     assert_eq!(expected.len(), 64);
     for (found, expected) in features.iter().step_by(8).zip(expected) {
         let error = (f64::from(*found) - expected.as_f64().unwrap()).abs();
-        assert!(error < 1e-4, "{}: {found} {expected}", model.name());
+        assert!(error < 1e-4, "{}: {found} {expected}", model.head().name);
     }
 }
 
@@ -55,7 +60,7 @@ fn the_widths_have_their_published_size() {
         let model = Osnet::build(variant.config(), &mut loader).unwrap();
         assert_eq!(loader.parameters(), golden(variant)["parameters"].as_u64().unwrap());
         assert!((loader.parameters() as f64 / 1e6 - published).abs() < 0.05, "{}", loader.parameters());
-        assert_eq!((model.variant(), model.name()), (variant, variant.name()));
+        assert_eq!((model.variant(), model.head().name), (variant, variant.name()));
         assert_eq!(variant.name().parse(), Ok(variant));
     }
     assert_eq!("osnet_x0_75".parse(), Ok(Variant::X0_75));
@@ -72,6 +77,8 @@ fn files_of_torchreid_give_the_features_of_the_reference() {
         let model = Osnet::load(&path, &device).unwrap();
         assert_eq!(model.variant(), variant);
         assert_golden(&model, &device);
+        let planes: Vec<f32> = input(&device).into_data().try_into_vec().unwrap();
+        assert_features(&model, &engine::outputs(&record(&model), [256, 128], &planes).remove(0));
     }
 }
 
@@ -169,6 +176,16 @@ fn boxes_are_described_in_one_batch_or_several() {
         }
     }
     assert!(describe(&mut whole, &[]).is_empty());
+
+    // The same on the engine of the CPU.
+    let mut engine = CpuEmbedder::new(&model, Host::default()).unwrap();
+    let mut found = Vec::new();
+    engine.embed(&frame, &boxes, &mut |index, feature| found.push((index, feature.to_vec()))).unwrap();
+    assert_eq!(found.len(), all.len());
+    for ((index, feature), (other, expected)) in found.iter().zip(&all) {
+        assert_eq!(index, other);
+        assert!(feature.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4 * b.abs().max(1.0)));
+    }
 }
 
 #[test]

@@ -2,10 +2,10 @@
 #![cfg(feature = "flex")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use eyespot_burn::{BurnEmbedder, DeviceChoice};
+use eyespot_burn::{CpuEmbedder, Host};
 use eyespot_core::{BBox, Embedder, Frame, ImageView, PixelFormat};
 use eyespot_tests::data;
-use osnet::{Osnet, Variant};
+use osnet::Osnet;
 
 fn cosine(a: &[f32], b: &[f32]) -> f32 {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
@@ -17,9 +17,9 @@ fn people_in_a_photo_have_the_features_of_the_reference() {
     let Some(data) = data("") else { return };
     let golden = std::fs::read(data.join("golden/osnet_bus.json")).unwrap();
     let golden: serde_json::Value = serde_json::from_slice(&golden).unwrap();
-    let device = DeviceChoice::Cpu.open().unwrap();
-    let model = Osnet::load(data.join("models/osnet_x0_25_market1501.onnx"), device.device()).unwrap();
-    assert_eq!(model.variant(), Variant::X0_25);
+    let weights = data.join("models/osnet_x0_25_market1501.onnx");
+    let mut embedder = CpuEmbedder::load::<Osnet>(weights, None, Host::default()).unwrap();
+    assert_eq!(embedder.head().name, "osnet/osnet-x0-25");
     let image = image::open(data.join("images/bus.jpg")).unwrap().to_rgb8();
     let (width, height) = (image.width() as u16, image.height() as u16);
     let frame = Frame::still(ImageView::packed(image.as_raw(), width, height, PixelFormat::Rgb8).unwrap());
@@ -33,9 +33,7 @@ fn people_in_a_photo_have_the_features_of_the_reference() {
     let expected: Vec<Vec<f32>> =
         items.iter().map(|item| item["embedding"].as_array().unwrap().iter().map(number).collect()).collect();
     let mut found = vec![Vec::new(); boxes.len()];
-    BurnEmbedder::new(model, device)
-        .embed(&frame, &boxes, &mut |index, feature| found[index] = feature.to_vec())
-        .unwrap();
+    embedder.embed(&frame, &boxes, &mut |index, feature| found[index] = feature.to_vec()).unwrap();
     assert!(found.len() >= 3);
     for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
         let error = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
-use eyespot_burn::{BurnModel, FromWeights, InputFormat, Loader, WeightError, Weights, labels};
+use eyespot_burn::{BurnModel, DetectorHead, FromWeights, InputFormat, Loader, WeightError, Weights, labels};
 use eyespot_core::{InputSize, ModelSpec};
 use eyespot_decode::{
     Activation, Background, BoxFormat, Boxes, Candidates, DecodeError, DecodeOptions, Matrix, Scores,
 };
-use eyespot_image::{Channels, Fit, Layout, Normalize, TensorFormat};
+use eyespot_image::{Channels, Fit, Normalize};
 
 use crate::backbone::Backbone;
 use crate::decoder::Decoder;
@@ -19,10 +19,16 @@ use crate::{Config, Variant};
 /// "RT-DETRv2", arXiv:2407.17140). It needs no suppression.
 #[derive(Debug, Clone)]
 pub struct RtDetr {
-    variant: Option<Variant>,
+    head: RtDetrHead,
     backbone: Backbone,
     encoder: Encoder,
     decoder: Decoder,
+}
+
+/// What the outputs of an RT-DETRv2 detector mean.
+#[derive(Debug, Clone, Copy)]
+pub struct RtDetrHead {
+    variant: Option<Variant>,
     classes: u16,
     labels: &'static [&'static str],
 }
@@ -40,7 +46,7 @@ impl RtDetr {
     /// Which of the published sizes it is; `None` for another shape.
     #[must_use]
     pub const fn variant(&self) -> Option<Variant> {
-        self.variant
+        self.head.variant
     }
 }
 
@@ -49,6 +55,10 @@ impl FromWeights for RtDetr {
 
     fn detect(weights: &Weights) -> Result<Config, WeightError> {
         Config::of(weights)
+    }
+
+    fn named(name: &str) -> Option<Config> {
+        Variant::ALL.into_iter().find(|variant| variant.name() == name).map(Variant::config)
     }
 
     fn build(config: Config, loader: &mut Loader) -> Result<Self, WeightError> {
@@ -61,12 +71,25 @@ impl FromWeights for RtDetr {
             found: vec![decoder.classes(), config.decoder],
             expected: vec![usize::from(u16::MAX), config.decoder],
         })?;
-        let variant = config.variant();
-        Ok(Self { variant, backbone, encoder, decoder, classes, labels: labels(classes) })
+        let head = RtDetrHead { variant: config.variant(), classes, labels: labels(classes) };
+        Ok(Self { head, backbone, encoder, decoder })
     }
 }
 
 impl BurnModel for RtDetr {
+    type Head = RtDetrHead;
+
+    fn head(&self) -> &RtDetrHead {
+        &self.head
+    }
+
+    /// Logits and boxes of each query.
+    fn forward(&self, input: Tensor<4>) -> Vec<Tensor<3>> {
+        self.decoder.forward(self.encoder.forward(self.backbone.forward(input))).into()
+    }
+}
+
+impl DetectorHead for RtDetrHead {
     fn spec(&self) -> ModelSpec<'_> {
         let name = self.variant.map_or("rtdetr", Variant::name);
         // Hugging Face's default, which is that of the paper's speed measurements too.
@@ -74,17 +97,17 @@ impl BurnModel for RtDetr {
     }
 
     fn input_format(&self) -> InputFormat {
-        let tensor = TensorFormat::new(Layout::Planar, Channels::Rgb, Normalize::UNIT);
-        InputFormat { tensor, fit: Fit::Stretch, multiple: 32 }
+        InputFormat {
+            channels: Channels::Rgb,
+            normalize: Normalize::UNIT,
+            pad: 114,
+            fit: Fit::Stretch,
+            multiple: 32,
+        }
     }
 
     fn iou(&self) -> Option<f32> {
         None
-    }
-
-    /// Logits and boxes of each query.
-    fn forward(&self, input: Tensor<4>) -> Vec<Tensor<3>> {
-        self.decoder.forward(self.encoder.forward(self.backbone.forward(input))).into()
     }
 
     fn decode(

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use burn::tensor::{Device, Tensor, TensorData};
-use eyespot_burn::{BurnModel, DeviceChoice, FromWeights, Loader, WeightError};
+use eyespot_burn::{BurnModel, DetectorHead, DeviceChoice, FromWeights, Loader, WeightError};
 use eyespot_tests::noise::{noise, weight};
 use eyespot_tests::tensors::{Tensor as Named, checkpoint, safetensors};
 use rtdetr::{MANIFEST, RtDetr, Variant};
@@ -99,7 +99,7 @@ fn networks_of_hugging_face_give_the_output_of_the_reference() {
 #[test]
 fn the_published_shape_gives_the_output_of_the_reference() {
     let model = parity(include_str!("golden/r18.json"), DeviceChoice::Cpu);
-    assert_eq!((model.variant(), model.spec().name), (Some(Variant::R18), "rtdetr/v2-r18"));
+    assert_eq!((model.variant(), model.head().spec().name), (Some(Variant::R18), "rtdetr/v2-r18"));
 }
 
 #[cfg(feature = "wgpu")]

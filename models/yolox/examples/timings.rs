@@ -1,12 +1,12 @@
 //! How long the stages of a prediction take, and loading: the median of 50 calls.
 //!
-//! `cargo run --release -p yolox --example timings -- yolox_nano.onnx dog.jpg cpu`; one thread with
-//! `RAYON_NUM_THREADS=1`.
+//! `cargo run --release -p yolox --example timings -- yolox_nano.onnx dog.jpg cpu`; with `flex` in place of `cpu`, Burn on
+//! the CPU (one thread with `RAYON_NUM_THREADS=1`), with `gpu` Burn on a GPU.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use eyespot_burn::{BurnPredictor, DeviceChoice, Timings};
+use eyespot_burn::{BurnPredictor, CpuPredictor, DeviceChoice, Host, Timings};
 use eyespot_core::{
     Frame, ImageView, PixelFormat, PredictOptions, Predictions, PredictionsStorage, Predictor,
 };
@@ -19,43 +19,60 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (Some(weights), Some(image)) = (arguments.next(), arguments.next()) else {
         return Err("usage: timings WEIGHTS IMAGE [DEVICE]".into());
     };
-    let device = arguments.next().as_deref().unwrap_or("cpu").parse::<DeviceChoice>()?.open()?;
+    let choice: DeviceChoice = arguments.next().as_deref().unwrap_or("cpu").parse()?;
     let image = image::open(image)?.to_rgb8();
     let (width, height) = (u16::try_from(image.width())?, u16::try_from(image.height())?);
     let frame = Frame::still(ImageView::packed(image.as_raw(), width, height, PixelFormat::Rgb8)?);
-
+    let folder = tempfile::tempdir()?;
+    let saved = folder.path().join("model.cache");
     let start = Instant::now();
+    if choice == DeviceChoice::Cpu {
+        let open = || CpuPredictor::load::<Yolox>(&weights, Some(&saved), Host::default());
+        let mut predictor = open()?;
+        let load = start.elapsed();
+        let start = Instant::now();
+        open()?;
+        println!("{}: loaded in {load:.1?}, saved in {:.1?}", predictor.spec().name, start.elapsed());
+        return measure(&mut predictor, &frame, |predictor| predictor.timings());
+    }
+    let device = choice.open()?;
     let model = Yolox::load(&weights, device.device())?;
     let load = start.elapsed();
-    let folder = tempfile::tempdir()?;
-    let saved = folder.path().join("model.bpk");
     Yolox::convert(&weights, &saved, device.device())?;
     let start = Instant::now();
     Yolox::load(&saved, device.device())?;
     let load_saved = start.elapsed();
     let mut predictor = BurnPredictor::new(model, device)?;
-    let start = Instant::now();
-    let mut found = Predictions::<100>::new();
-    predictor.predict(&frame, &PredictOptions::new(), found.view_mut())?;
     println!(
-        "{} on {}: loaded in {load:.1?}, saved in {load_saved:.1?}, first call {:.1?}",
+        "{} on {}: loaded in {load:.1?}, saved in {load_saved:.1?}",
         predictor.spec().name,
-        predictor.device(),
-        start.elapsed()
+        predictor.device()
     );
+    measure(&mut predictor, &frame, BurnPredictor::timings)
+}
 
+/// Prints how long the stages take.
+fn measure<P: Predictor<Error: Error + 'static>>(
+    predictor: &mut P,
+    frame: &Frame<'_>,
+    timings: impl Fn(&P) -> Timings,
+) -> Result<(), Box<dyn Error>> {
+    let mut found = Predictions::<100>::new();
+    let start = Instant::now();
+    predictor.predict(frame, &PredictOptions::new(), found.view_mut())?;
+    println!("first     {:.2?}", start.elapsed());
     let mut calls = Vec::with_capacity(CALLS);
     for _ in 0..CALLS {
         found.view_mut().clear();
-        predictor.predict(&frame, &PredictOptions::new(), found.view_mut())?;
-        calls.push(predictor.timings());
+        predictor.predict(frame, &PredictOptions::new(), found.view_mut())?;
+        calls.push(timings(predictor));
     }
     let median = |stage: fn(&Timings) -> Duration| {
         let mut times: Vec<_> = calls.iter().map(stage).collect();
         times.sort_unstable();
         times[times.len() / 2]
     };
-    println!("letterbox {:.2?} ({width}x{height})", median(|call| call.letterbox));
+    println!("letterbox {:.2?}", median(|call| call.letterbox));
     println!("forward   {:.2?}", median(|call| call.forward));
     println!("decode    {:.2?}", median(|call| call.decode));
     println!("nms       {:.2?} ({} detections)", median(|call| call.nms), found.view().len());

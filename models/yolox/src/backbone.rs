@@ -1,8 +1,7 @@
 //! The backbone of YOLOX, a Darknet of cross-stage partial layers.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
-use eyespot_burn::{Conv, Loader, WeightError};
+use eyespot_burn::{Conv, FeatureMap, Loader, WeightError};
 
 use crate::Config;
 use crate::blocks::{ConvSilu, Csp, CspShape, Spatial, Spp};
@@ -41,7 +40,7 @@ impl Stage {
         Ok(Self { down, spp, csp: Csp::load(loader, &format!("{name}.{index}"), csp)? })
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward<M: FeatureMap>(&self, x: M) -> M {
         let x = self.down.forward(x);
         let x = match &self.spp {
             Some(spp) => spp.forward(x),
@@ -66,23 +65,11 @@ impl Backbone {
         })
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> [Tensor<4>; 3] {
-        let x = self.dark2.forward(self.stem.forward(focus(x)));
+    pub(crate) fn forward<M: FeatureMap>(&self, x: M) -> [M; 3] {
+        let x = self.dark2.forward(self.stem.forward(x.focus()));
         let level3 = self.dark3.forward(x);
         let level4 = self.dark4.forward(level3.clone());
         let level5 = self.dark5.forward(level4.clone());
         [level3, level4, level5]
     }
-}
-
-/// Each 2x2 pixels become one with four times the channels, in the order top left, bottom left, top right, bottom
-/// right.
-fn focus(x: Tensor<4>) -> Tensor<4> {
-    let [batch, channels, height, width] = x.dims();
-    x.reshape([batch, channels, height / 2, 2, width / 2, 2]).permute([0, 5, 3, 1, 2, 4]).reshape([
-        batch,
-        4 * channels,
-        height / 2,
-        width / 2,
-    ])
 }

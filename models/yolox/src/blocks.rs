@@ -2,8 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
-use burn::tensor::Tensor;
-use eyespot_burn::{Conv, Loader, Norm, WeightError, concat, max_pool, silu};
+use eyespot_burn::{Conv, FeatureMap, Loader, Norm, WeightError};
 
 /// A convolution, its normalisation folded, and the activation `x * sigmoid(x)`.
 #[derive(Module, Debug)]
@@ -18,8 +17,8 @@ impl ConvSilu {
         Ok(Self { conv: loader.conv(&format!("{name}.conv"), conv, Some(norm))? })
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        silu(self.conv.forward(x))
+    pub(crate) fn forward<M: FeatureMap>(&self, x: M) -> M {
+        x.conv(&self.conv).silu()
     }
 }
 
@@ -49,7 +48,7 @@ impl Spatial {
         })
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn forward<M: FeatureMap>(&self, x: M) -> M {
         let x = match &self.depthwise {
             Some(depthwise) => depthwise.forward(x),
             None => x,
@@ -66,10 +65,10 @@ struct Bottleneck {
 }
 
 impl Bottleneck {
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward<M: FeatureMap>(&self, x: M) -> M {
         if self.shortcut {
             let y = self.conv2.forward(self.conv1.forward(x.clone()));
-            y + x
+            y.plus(x)
         } else {
             self.conv2.forward(self.conv1.forward(x))
         }
@@ -116,11 +115,11 @@ impl Csp {
         Ok(Self { conv1, conv2, bottlenecks, conv3 })
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn forward<M: FeatureMap>(&self, x: M) -> M {
         let main = self.conv1.forward(x.clone());
         let side = self.conv2.forward(x);
         let main = self.bottlenecks.iter().fold(main, |x, bottleneck| bottleneck.forward(x));
-        self.conv3.forward(concat([main, side]))
+        self.conv3.forward(M::concat([main, side]))
     }
 }
 
@@ -140,12 +139,12 @@ impl Spp {
         })
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn forward<M: FeatureMap>(&self, x: M) -> M {
         let x = self.conv1.forward(x);
         // A maximum over 5x5 maxima is one over 9x9: the same values as three poolings of 5, 9 and 13, for less.
-        let pool5 = max_pool(x.clone(), 5);
-        let pool9 = max_pool(pool5.clone(), 5);
-        let pool13 = max_pool(pool9.clone(), 5);
-        self.conv2.forward(concat([x, pool5, pool9, pool13]))
+        let pool5 = x.clone().max_pool(5, 1);
+        let pool9 = pool5.clone().max_pool(5, 1);
+        let pool13 = pool9.clone().max_pool(5, 1);
+        self.conv2.forward(M::concat([x, pool5, pool9, pool13]))
     }
 }

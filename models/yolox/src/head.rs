@@ -2,15 +2,14 @@
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
-use burn::tensor::Tensor;
-use eyespot_burn::{Conv, Loader, WeightError, concat, sigmoid};
+use eyespot_burn::{Conv, FeatureMap, Loader, WeightError};
 
 use crate::Config;
 use crate::blocks::{ConvSilu, Spatial};
 
 #[derive(Module, Debug)]
 pub(crate) struct Head {
-    levels: Vec<Level>,
+    levels: [Level; 3],
 }
 
 #[derive(Module, Debug)]
@@ -25,25 +24,25 @@ struct Level {
 
 impl Head {
     pub(crate) fn load(loader: &mut Loader, config: Config) -> Result<Self, WeightError> {
-        let mut classes = 0;
-        let mut levels = Vec::new();
-        for (index, input) in config.channels().into_iter().enumerate() {
-            let level = Level::load(loader, config, index, [input, classes])?;
-            classes = level.classes();
-            levels.push(level);
-        }
+        let [fine, middle, coarse] = config.channels();
+        // As many classes as the weights have.
+        let fine = Level::load(loader, config, 0, [fine, 0])?;
+        let classes = fine.classes();
+        let mut level = |index, input| Level::load(loader, config, index, [input, classes]);
+        let levels = [fine, level(1, middle)?, level(2, coarse)?];
         Ok(Self { levels })
     }
 
     pub(crate) fn classes(&self) -> usize {
-        self.levels.first().map_or(0, Level::classes)
+        let [fine, ..] = &self.levels;
+        fine.classes()
     }
 
     /// `[batch, anchors, 5 + classes]`: x, y, width, height, objectness and class scores; the cells of each level row
     /// by row, one level after the other.
-    pub(crate) fn forward(&self, levels: [Tensor<4>; 3]) -> Tensor<3> {
-        let levels = self.levels.iter().zip(levels).map(|(level, x)| level.forward(x));
-        Tensor::cat(levels.collect(), 2).swap_dims(1, 2)
+    pub(crate) fn forward<M: FeatureMap>(&self, [x3, x4, x5]: [M; 3]) -> M::Rows {
+        let [fine, middle, coarse] = &self.levels;
+        M::chain([fine.forward(x3), middle.forward(x4), coarse.forward(x5)])
     }
 }
 
@@ -82,15 +81,13 @@ impl Level {
         classes
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<3> {
+    fn forward<M: FeatureMap>(&self, x: M) -> M::Rows {
         let run = |convs: &[Spatial], x| convs.iter().fold(x, |x, conv| conv.forward(x));
         let x = self.stem.forward(x);
-        let cls = self.cls_pred.forward(run(&self.cls_convs, x.clone()));
+        let cls = run(&self.cls_convs, x.clone()).conv(&self.cls_pred);
         let reg = run(&self.reg_convs, x);
-        let obj = self.obj_pred.forward(reg.clone());
-        let reg = self.reg_pred.forward(reg);
-        let out = concat([reg, sigmoid(obj), sigmoid(cls)]);
-        let [batch, values, height, width] = out.dims();
-        out.reshape([batch, values, height * width])
+        let obj = reg.clone().conv(&self.obj_pred);
+        let reg = reg.conv(&self.reg_pred);
+        M::concat([reg, obj.sigmoid(), cls.sigmoid()]).pixels()
     }
 }

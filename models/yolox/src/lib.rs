@@ -8,7 +8,7 @@ mod neck;
 mod variant;
 
 pub use eyespot_burn::COCO;
-pub use model::{LabelError, Yolox};
+pub use model::{LabelError, Yolox, YoloxHead};
 pub use variant::{Config, ParseVariantError, Variant};
 
 /// The published weights: where they are, what they are called and what they are made for.

@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
-use eyespot_burn::{BurnModel, FromWeights, InputFormat, Loader, WeightError, Weights, labels};
+use burn::tensor::Device;
+use eyespot_burn::{
+    DetectorHead, FeatureMap, FromWeights, InputFormat, Loader, PortableModel, WeightError, Weights, labels,
+};
 use eyespot_core::{ErrorKind, InputSize, ModelSpec};
 use eyespot_decode::yolox::{Head as Grid, STRIDES};
 use eyespot_decode::{Candidates, DecodeError, DecodeOptions};
-use eyespot_image::{Channels, Fit, Layout, Normalize, TensorFormat};
+use eyespot_image::{Channels, Fit, Normalize};
 
 use crate::backbone::Backbone;
 use crate::head::Head;
@@ -21,8 +23,14 @@ const STEM: &str = "backbone.backbone.stem.conv.conv.weight";
 /// A YOLOX detector (Ge et al., "YOLOX: Exceeding YOLO Series in 2021", arXiv:2107.08430).
 #[derive(Debug, Clone)]
 pub struct Yolox {
-    variant: Variant,
+    head: YoloxHead,
     network: Network,
+}
+
+/// What the outputs of a YOLOX detector mean.
+#[derive(Debug, Clone, Copy)]
+pub struct YoloxHead {
+    variant: Variant,
     classes: u16,
     labels: &'static [&'static str],
 }
@@ -84,18 +92,18 @@ impl Yolox {
     /// # Errors
     /// [`LabelError`] where they are not as many as the classes.
     pub fn with_labels(mut self, labels: &'static [&'static str]) -> Result<Self, LabelError> {
-        let classes = usize::from(self.classes);
+        let classes = usize::from(self.head.classes);
         if labels.len() != classes {
             return Err(LabelError { classes, labels: labels.len() });
         }
-        self.labels = labels;
+        self.head.labels = labels;
         Ok(self)
     }
 
     /// Which of the published sizes it is.
     #[must_use]
     pub const fn variant(&self) -> Variant {
-        self.variant
+        self.head.variant
     }
 }
 
@@ -116,6 +124,10 @@ impl FromWeights for Yolox {
         })
     }
 
+    fn named(name: &str) -> Option<Config> {
+        name.parse().ok().map(Variant::config)
+    }
+
     fn build(config: Config, loader: &mut Loader) -> Result<Self, WeightError> {
         let network = Network {
             backbone: Backbone::load(loader, config)?,
@@ -129,27 +141,55 @@ impl FromWeights for Yolox {
             found: vec![classes, config.channels()[0], 1, 1],
             expected: vec![usize::from(u16::MAX), config.channels()[0], 1, 1],
         })?;
-        Ok(Self { variant: config.variant, network, classes, labels: labels(classes) })
+        Ok(Self { head: YoloxHead::new(config.variant, classes), network })
     }
 }
 
-impl BurnModel for Yolox {
+impl YoloxHead {
+    fn new(variant: Variant, classes: u16) -> Self {
+        Self { variant, classes, labels: labels(classes) }
+    }
+}
+
+impl PortableModel for Yolox {
+    type Head = YoloxHead;
+
+    fn head(&self) -> &YoloxHead {
+        &self.head
+    }
+
+    fn name(head: &YoloxHead) -> &str {
+        head.variant.name()
+    }
+
+    fn restore(name: &str, channels: usize) -> Option<YoloxHead> {
+        let classes = channels.checked_sub(5)?.try_into().ok()?;
+        Some(YoloxHead::new(name.parse().ok()?, classes))
+    }
+
+    fn network<M: FeatureMap>(&self, image: M) -> Vec<M::Rows> {
+        let Network { backbone, neck, head } = &self.network;
+        vec![head.forward(neck.forward(backbone.forward(image)))]
+    }
+}
+
+impl DetectorHead for YoloxHead {
     fn spec(&self) -> ModelSpec<'_> {
         ModelSpec::boxes(self.variant.name(), Some(self.variant.input()), self.labels)
     }
 
     fn input_format(&self) -> InputFormat {
-        let tensor = TensorFormat::new(Layout::Planar, Channels::Bgr, Normalize::LEVELS).with_pad(114);
-        InputFormat { tensor, fit: Fit::TopLeft, multiple: 32 }
+        InputFormat {
+            channels: Channels::Bgr,
+            normalize: Normalize::LEVELS,
+            pad: 114,
+            fit: Fit::TopLeft,
+            multiple: 32,
+        }
     }
 
     fn iou(&self) -> Option<f32> {
         Some(0.45)
-    }
-
-    fn forward(&self, input: Tensor<4>) -> Vec<Tensor<3>> {
-        let Network { backbone, neck, head } = &self.network;
-        vec![head.forward(neck.forward(backbone.forward(input)))]
     }
 
     fn decode(

@@ -1,8 +1,7 @@
 //! The path aggregation feature pyramid (Liu et al., arXiv:1803.01534).
 
 use burn::module::Module;
-use burn::tensor::Tensor;
-use eyespot_burn::{Conv, Loader, WeightError, concat, upsample2};
+use eyespot_burn::{Conv, FeatureMap, Loader, WeightError};
 
 use crate::Config;
 use crate::blocks::{ConvSilu, Csp, CspShape, Spatial};
@@ -39,13 +38,13 @@ impl Neck {
         })
     }
 
-    pub(crate) fn forward(&self, [level3, level4, level5]: [Tensor<4>; 3]) -> [Tensor<4>; 3] {
+    pub(crate) fn forward<M: FeatureMap>(&self, [level3, level4, level5]: [M; 3]) -> [M; 3] {
         let top = self.lateral_conv0.forward(level5);
-        let middle = self.c3_p4.forward(concat([upsample2(top.clone()), level4]));
+        let middle = self.c3_p4.forward(M::concat([top.clone().upsample2(), level4]));
         let middle = self.reduce_conv1.forward(middle);
-        let out3 = self.c3_p3.forward(concat([upsample2(middle.clone()), level3]));
-        let out4 = self.c3_n3.forward(concat([self.bu_conv2.forward(out3.clone()), middle]));
-        let out5 = self.c3_n4.forward(concat([self.bu_conv1.forward(out4.clone()), top]));
+        let out3 = self.c3_p3.forward(M::concat([middle.clone().upsample2(), level3]));
+        let out4 = self.c3_n3.forward(M::concat([self.bu_conv2.forward(out3.clone()), middle]));
+        let out5 = self.c3_n4.forward(M::concat([self.bu_conv1.forward(out4.clone()), top]));
         [out3, out4, out5]
     }
 }

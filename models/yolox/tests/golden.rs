@@ -5,20 +5,20 @@
 
 use std::path::Path;
 
-use burn::tensor::{Tensor, TensorData};
-use eyespot_burn::{BurnModel, BurnPredictor, DeviceChoice};
+use burn::tensor::{Device, Tensor, TensorData};
+use eyespot_burn::{BurnModel, CpuPredictor, DeviceChoice, Host, record};
 use eyespot_core::{
     BBox, ClassId, Detection, Frame, ImageView, PixelFormat, PredictOptions, PredictionsBuf,
     PredictionsStorage, Predictor,
 };
-use eyespot_tests::data;
 use eyespot_tests::tensors::{npy_f32, npy_u8};
+use eyespot_tests::{data, engine};
 use image::RgbImage;
 use yolox::Yolox;
 
 #[test]
-fn raw_output_equals_onnx_runtime_on_the_cpu() {
-    raw_output(DeviceChoice::Cpu);
+fn raw_output_equals_onnx_runtime_in_burn_on_the_cpu() {
+    raw_output(DeviceChoice::Flex);
 }
 
 #[cfg(feature = "wgpu")]
@@ -27,20 +27,36 @@ fn raw_output_equals_onnx_runtime_through_wgpu() {
     raw_output(DeviceChoice::Gpu(None));
 }
 
+#[test]
+fn raw_output_equals_onnx_runtime_on_the_cpu() {
+    let Some(data) = data("") else { return };
+    let model = Yolox::load(data.join("models/yolox_nano.onnx"), &Device::flex()).unwrap();
+    let recording = record(&model);
+    compare_outputs(&data, |[_, _, height, width], input| {
+        engine::outputs(&recording, [height, width], &input).remove(0)
+    });
+}
+
 fn raw_output(choice: DeviceChoice) {
     let Some(data) = data("") else { return };
     let device = choice.open().unwrap();
     eprintln!("{device}");
     let model = Yolox::load(data.join("models/yolox_nano.onnx"), device.device()).unwrap();
+    compare_outputs(&data, |shape, input| {
+        let input = Tensor::<4>::from_data(TensorData::new(input, shape), device.device());
+        let [output] = model.forward(input).try_into().unwrap();
+        assert_eq!(output.dims(), [1, 3549, 85]);
+        output.into_data().try_into_vec::<f32>().unwrap()
+    });
+}
+
+/// Runs a network on what ONNX Runtime saw, and compares what it gives.
+fn compare_outputs(data: &Path, run: impl Fn([usize; 4], Vec<f32>) -> Vec<f32>) {
     for image in ["bus", "dog"] {
         let (shape, input) = npy_u8(&data.join(format!("golden/yolox_nano_{image}.jpg.input_u8.npy")));
         let (_, expected) = npy_f32(&data.join(format!("golden/yolox_nano_{image}.jpg.output_raw_f32.npy")));
         let input: Vec<f32> = input.into_iter().map(f32::from).collect();
-        let shape: [usize; 4] = shape.try_into().unwrap();
-        let input = Tensor::<4>::from_data(TensorData::new(input, shape), device.device());
-        let [output] = model.forward(input).try_into().unwrap();
-        assert_eq!(output.dims(), [1, 3549, 85]);
-        let output = output.into_data().try_into_vec::<f32>().unwrap();
+        let output = run(shape.try_into().unwrap(), input);
         let error = output.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         eprintln!("{image}: largest difference {error:e}");
         assert_eq!(output.len(), expected.len());
@@ -48,7 +64,7 @@ fn raw_output(choice: DeviceChoice) {
     }
 }
 
-/// Boxes, scores and classes of an image, as [`BurnPredictor`] and as the reference finds them.
+/// Boxes, scores and classes of an image, as [`CpuPredictor`] and as the reference finds them.
 struct Compared {
     found: Vec<Detection>,
     expected: Vec<Detection>,
@@ -77,9 +93,8 @@ impl Compared {
 /// Runs the images of the reference; `open` gives the image that stands for one, and its scale.
 fn compare(open: impl Fn(&str, &Path) -> Option<(RgbImage, f32)>, check: impl Fn(&str, &Compared)) -> usize {
     let Some(data) = data("") else { return usize::MAX };
-    let device = DeviceChoice::Cpu.open().unwrap();
-    let model = Yolox::load(data.join("models/yolox_nano.onnx"), device.device()).unwrap();
-    let mut predictor = BurnPredictor::new(model, device).unwrap();
+    let weights = data.join("models/yolox_nano.onnx");
+    let mut predictor = CpuPredictor::load::<Yolox>(weights, None, Host::default()).unwrap();
     let golden = std::fs::read(data.join("golden/yolox_nano_detections.json")).unwrap();
     let golden: serde_json::Value = serde_json::from_slice(&golden).unwrap();
     let options = PredictOptions::new().with_conf(0.3).unwrap().with_iou(0.45).unwrap();

@@ -3,13 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use burn::tensor::{Device, Tensor, TensorData};
-use eyespot_burn::{BurnError, BurnModel, BurnPredictor, DeviceChoice, FromWeights, Loader, WeightError};
+use eyespot_burn::{
+    BurnError, BurnModel, BurnPredictor, CpuPredictor, DetectorHead, DeviceChoice, FromWeights, Host, Loader,
+    WeightError, record,
+};
 use eyespot_core::{
     Frame, ImageView, InputSize, PixelFormat, PredictOptions, Predictions, PredictionsBuf,
     PredictionsStorage, Predictor,
 };
-use eyespot_tests::data;
 use eyespot_tests::tensors::{npy_f32, npy_u8, safetensors};
+use eyespot_tests::{data, engine};
 use tempfile::TempDir;
 use yolox::{COCO, MANIFEST, Variant, Yolox};
 
@@ -41,7 +44,7 @@ fn the_variants_have_their_published_size() {
         let [output] = model.forward(input).try_into().unwrap();
         assert_eq!(output.dims(), [1, 12 * 8 + 6 * 4 + 3 * 2, 85], "{variant:?}");
         assert!(output.into_data().try_into_vec::<f32>().unwrap().iter().all(|value| value.is_finite()));
-        assert_eq!((model.variant(), model.spec().name), (variant, variant.name()));
+        assert_eq!((model.variant(), model.head().spec().name), (variant, variant.name()));
         assert_eq!(variant.name().parse(), Ok(variant));
     }
     assert_eq!("tiny".parse(), Ok(Variant::Tiny));
@@ -136,13 +139,90 @@ fn a_caller_may_ask_for_another_input_size() {
     assert_eq!(find(&mut free, &options).unwrap(), default);
 }
 
+/// The engine of the CPU computes what Burn computes, at every size.
+#[test]
+fn the_engine_equals_burn() {
+    for variant in [Variant::Nano, Variant::Tiny] {
+        let model = synthetic(variant, 7);
+        let recording = record(&model);
+        for [height, width] in [[64, 96], [128, 64], [32, 32]] {
+            let values: Vec<f32> = (0..3 * height * width).map(|at| (at * 37 % 256) as f32).collect();
+            let found = engine::outputs(&recording, [height, width], &values).remove(0);
+            let input = TensorData::new(values, [1, 3, height, width]);
+            let expected = model.forward(Tensor::from_data(input, &Device::flex())).remove(0);
+            let expected = expected.into_data().try_into_vec::<f32>().unwrap();
+            assert_eq!(found.len(), expected.len());
+            let largest = expected.iter().fold(1.0f32, |largest, value| largest.max(value.abs()));
+            let difference = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(difference < 1e-5 * largest, "{variant:?}: {difference} of {largest}");
+        }
+    }
+}
+
+/// Every caller may ask for a size of its own, and for a wrong one.
+#[test]
+fn the_engine_plans_for_the_size_that_is_asked_for() {
+    let mut engine = CpuPredictor::new(&synthetic(Variant::Nano, 7), Host::default()).unwrap();
+    let data = picture(200, 100);
+    let mut find = |size: InputSize| {
+        let options = PredictOptions::new().with_conf(0.0).unwrap().with_img_size(size);
+        let mut found = PredictionsBuf::new(20, 0, 0);
+        let result = engine.predict(&view(&data, 200, 100), &options, found.view_mut());
+        result.map(|()| found.view().detections().to_vec())
+    };
+    // More sizes than are kept, and back to the first.
+    let sizes = [32, 64, 96, 128, 160].map(InputSize::square);
+    let all = sizes.map(|size| find(size).unwrap());
+    assert!(all.windows(2).all(|two| two[0] != two[1]));
+    for (size, expected) in sizes.into_iter().zip(all) {
+        assert_eq!(find(size).unwrap(), expected);
+    }
+    assert!(matches!(find(InputSize::square(65)), Err(BurnError::InputSize { .. })));
+}
+
+/// What was planned once is read from a file the next time, and made again where that is damaged.
+#[test]
+fn a_planned_network_is_kept() {
+    let folder = TempDir::new().unwrap();
+    let (weights, cache) = (folder.path().join("seven.bpk"), folder.path().join("seven.bpk.cache"));
+    let mut loader = Loader::synthetic(1, 7, &Device::flex()).recording();
+    Yolox::build(Variant::Nano.config(), &mut loader).unwrap();
+    loader.save(&weights).unwrap();
+    let data = picture(200, 100);
+    let options = PredictOptions::new().with_conf(0.0).unwrap();
+    let find = |size: Option<InputSize>| {
+        let mut engine = CpuPredictor::load::<Yolox>(&weights, Some(&cache), Host::default()).unwrap();
+        assert_eq!((engine.spec().name, engine.spec().labels.len()), ("yolox/yolox-nano", 7));
+        let options = size.map_or(options, |size| options.with_img_size(size));
+        let mut found = PredictionsBuf::new(50, 0, 0);
+        engine.predict(&view(&data, 200, 100), &options, found.view_mut()).unwrap();
+        found.view().detections().to_vec()
+    };
+    let small = Some(InputSize::new(96, 64));
+    let first = [find(None), find(small)];
+    let files = || {
+        let folder = std::fs::read_dir(folder.path()).unwrap();
+        folder.map(|file| file.unwrap().path()).filter(|file| *file != weights).collect::<Vec<_>>()
+    };
+    assert_eq!(files().len(), 2);
+    for file in files() {
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[100] ^= 1;
+        std::fs::write(&file, bytes).unwrap();
+    }
+    assert_eq!([find(None), find(small)], first);
+    // Without the weights, from the files alone.
+    std::fs::remove_file(&weights).unwrap();
+    assert_eq!([find(None), find(small)], first);
+}
+
 #[test]
 fn labels_follow_the_classes() {
-    assert_eq!(synthetic(Variant::Nano, 80).spec().labels, COCO);
+    assert_eq!(synthetic(Variant::Nano, 80).head().spec().labels, COCO);
     let three = synthetic(Variant::Nano, 3);
-    assert_eq!(three.spec().labels, ["class 0", "class 1", "class 2"]);
+    assert_eq!(three.head().spec().labels, ["class 0", "class 1", "class 2"]);
     assert!(three.clone().with_labels(&["cat"]).is_err());
-    assert_eq!(three.with_labels(&["a", "b", "c"]).unwrap().spec().labels, ["a", "b", "c"]);
+    assert_eq!(three.with_labels(&["a", "b", "c"]).unwrap().head().spec().labels, ["a", "b", "c"]);
 }
 
 #[test]
@@ -155,7 +235,7 @@ fn a_saved_model_gives_the_same_output() {
         let model = Yolox::build(variant.config(), &mut loader).unwrap();
         loader.save(&path).unwrap();
         let loaded = Yolox::load(&path, &device).unwrap();
-        assert_eq!((loaded.variant(), loaded.spec().labels.len()), (variant, 3));
+        assert_eq!((loaded.variant(), loaded.head().spec().labels.len()), (variant, 3));
         let input =
             Tensor::<4>::random([1, 3, 64, 64], burn::tensor::Distribution::Uniform(0.0, 255.0), &device);
         let run = |model: &Yolox| model.forward(input.clone()).remove(0).into_data().try_into_vec::<f32>();

@@ -1,6 +1,6 @@
 //! Reading ONNX models. Tensors of four dimensions are channels first in the file and channels last in memory.
 
-mod model;
+pub(crate) mod model;
 mod ops;
 mod protobuf;
 mod shuffle;
@@ -75,19 +75,18 @@ impl Reader {
     }
 }
 
-/// Reads a model; with `size` its input has another height and width than in the file.
-pub(crate) fn read(bytes: &[u8], size: Option<Size>) -> Result<Graph, ConvertError> {
-    let model = model::read(bytes)?;
-    let own = own_size(&model);
+/// The graph of a model; with `size` its input has another height and width than in the file.
+pub(crate) fn graph(model: &Model, size: Option<Size>) -> Result<Graph, ConvertError> {
+    let own = own_size(model);
     match (size, own) {
         (Some(wanted), Some(own)) if wanted != own => {
-            let first = run(&model, own, None)?;
+            let first = run(model, own, None)?;
             let mut shapes: HashMap<_, _> =
                 first.views.iter().map(|(name, view)| (name.clone(), view.shape.clone())).collect();
             shapes.extend(first.padded.iter().map(|(name, (view, _))| (name.clone(), view.shape.clone())));
-            Ok(run(&model, wanted, Some(Original { shapes, size: own, wanted }))?.graph)
+            Ok(run(model, wanted, Some(Original { shapes, size: own, wanted }))?.graph)
         }
-        (Some(size), _) | (None, Some(size)) => Ok(run(&model, size, None)?.graph),
+        (Some(size), _) | (None, Some(size)) => Ok(run(model, size, None)?.graph),
         (None, None) => {
             let name = model.inputs.first().map_or(String::new(), |(name, _)| name.clone());
             Err(ConvertError::Input { name, reason: "has no fixed size: say which to take".to_owned() })

@@ -8,15 +8,15 @@ use crate::tflite::half;
 
 /// A constant: floats or integers.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Numbers {
+pub(crate) enum Numbers {
     Floats(Vec<f32>),
     Integers(Vec<i64>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Constant {
-    pub(super) shape: Vec<usize>,
-    pub(super) numbers: Numbers,
+pub(crate) struct Constant {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) numbers: Numbers,
 }
 
 impl Constant {
@@ -37,7 +37,7 @@ impl Constant {
 
 /// An attribute of an operator.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Attribute {
+pub(crate) enum Attribute {
     Float(f32),
     Integer(i64),
     Text(String),
@@ -47,29 +47,29 @@ pub(super) enum Attribute {
 }
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct Node {
-    pub(super) name: String,
-    pub(super) operator: String,
-    pub(super) inputs: Vec<String>,
-    pub(super) outputs: Vec<String>,
-    pub(super) attributes: HashMap<String, Attribute>,
+pub(crate) struct Node {
+    pub(crate) name: String,
+    pub(crate) operator: String,
+    pub(crate) inputs: Vec<String>,
+    pub(crate) outputs: Vec<String>,
+    pub(crate) attributes: HashMap<String, Attribute>,
 }
 
 /// A network.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Model {
-    pub(super) nodes: Vec<Node>,
-    pub(super) constants: HashMap<String, Constant>,
+pub(crate) struct Model {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) constants: HashMap<String, Constant>,
     /// Names and sizes; `None` for a size that is not fixed.
-    pub(super) inputs: Vec<(String, Vec<Option<usize>>)>,
-    pub(super) outputs: Vec<String>,
+    pub(crate) inputs: Vec<(String, Vec<Option<usize>>)>,
+    pub(crate) outputs: Vec<String>,
 }
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-pub(super) fn read(bytes: &[u8]) -> Result<Model, ConvertError> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Model, ConvertError> {
     let mut model = None;
     for field in Fields::new(bytes) {
         if let (7, Value::Bytes(graph)) = field? {

@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let start = Instant::now();
         open()?;
         println!("{}: loaded in {load:.1?}, saved in {:.1?}", predictor.spec().name, start.elapsed());
-        return measure(&mut predictor, &frame, |predictor| predictor.timings());
+        return measure(&mut predictor, &frame, CpuPredictor::timings);
     }
     let device = choice.open()?;
     let model = Yolox::load(&weights, device.device())?;

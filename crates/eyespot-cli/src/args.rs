@@ -309,16 +309,17 @@ pub(crate) struct Convert {
     /// What its outputs mean.
     #[arg(long, value_enum, default_value_t = Task::Raw)]
     pub(crate) task: Task,
-    /// Order of the channels of its input.
-    #[arg(long, value_enum, default_value_t = Color::Rgb)]
-    pub(crate) color: Color,
-    /// How an image is fitted into its input.
-    #[arg(long, value_enum, default_value_t = Fit::Stretch)]
-    pub(crate) fit: Fit,
+    /// Order of the channels of its input [default: the task's, else rgb].
+    #[arg(long, value_enum)]
+    pub(crate) color: Option<Color>,
+    /// How an image is fitted into its input [default: the task's, else stretch].
+    #[arg(long, value_enum)]
+    pub(crate) fit: Option<Fit>,
     /// Level that becomes 0, one number or one per channel [default: that of a quantised input, else 0].
     #[arg(long, value_delimiter = ',', value_name = "LEVEL,..")]
     pub(crate) mean: Vec<f32>,
-    /// Levels per step of 1, one number or one per channel [default: those of a quantised input, else 255].
+    /// Levels per step of 1, one number or one per channel [default: those of a quantised input, else 1 for yolox, else
+    /// 255].
     #[arg(long, value_delimiter = ',', value_name = "LEVELS,..")]
     pub(crate) std: Vec<f32>,
     /// Another size of the input of an .onnx model: one number, or HEIGHTxWIDTH.
@@ -337,6 +338,8 @@ pub(crate) enum Task {
     Classify,
     /// The head of FastestDet.
     Fastestdet,
+    /// The head of YOLOX, for hosts.
+    Yolox,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

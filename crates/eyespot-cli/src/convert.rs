@@ -27,6 +27,7 @@ pub(crate) fn run(args: &Convert, quiet: bool) -> Result<Outcome, Failure> {
         args::Task::Raw => Task::Raw,
         args::Task::Classify => Task::Classify,
         args::Task::Fastestdet => Task::FastestDet { trained: [352, 352] },
+        args::Task::Yolox => Task::Yolox,
     };
     let mut graph = graph.with_name(name).with_image(image).with_task(task);
     if let Some(folder) = &args.calibrate {
@@ -45,19 +46,26 @@ pub(crate) fn run(args: &Convert, quiet: bool) -> Result<Outcome, Failure> {
 
 /// How an image becomes the input: from the arguments, and for quantised models so that levels stay what they are.
 fn image(args: &Convert, graph: &Graph) -> Result<ImageInput, Failure> {
-    let order = match args.color {
+    // What the published models take.
+    let (color, fit) = match args.task {
+        args::Task::Raw | args::Task::Classify => (args::Color::Rgb, args::Fit::Stretch),
+        args::Task::Fastestdet => (args::Color::Bgr, args::Fit::Stretch),
+        args::Task::Yolox => (args::Color::Bgr, args::Fit::TopLeft),
+    };
+    let order = match args.color.unwrap_or(color) {
         args::Color::Gray => ColorOrder::Gray,
         args::Color::Rgb => ColorOrder::Rgb,
         args::Color::Bgr => ColorOrder::Bgr,
     };
-    let fit = match args.fit {
+    let fit = match args.fit.unwrap_or(fit) {
         args::Fit::Stretch => ImageFit::Stretch,
         args::Fit::TopLeft => ImageFit::TopLeft,
         args::Fit::Center => ImageFit::Center,
     };
     let mut image = graph.image_of_levels(order, fit);
     image.mean = per_channel("--mean", &args.mean, image.mean)?;
-    image.std = per_channel("--std", &args.std, image.std)?;
+    let levels = args.task == args::Task::Yolox && !graph.is_quantized();
+    image.std = per_channel("--std", &args.std, if levels { [1.0; 3] } else { image.std })?;
     Ok(image)
 }
 

@@ -102,6 +102,12 @@ impl Graph {
         (shape.h > 1 && shape.w > 1 && shape.c <= 3).then_some([shape.h as usize, shape.w as usize])
     }
 
+    /// Is its first input quantised?
+    #[must_use]
+    pub fn is_quantized(&self) -> bool {
+        self.inputs.first().is_some_and(|&id| self.tensors[id].quant.is_some())
+    }
+
     /// The input of a network whose quantised input are the levels of the image themselves: number = level - 128. A
     /// floating-point input takes levels / 255.
     #[must_use]

@@ -57,14 +57,18 @@ impl Graph {
     /// [`ConvertError::Layer`] where the graph is quantised already or has an operator that can't be.
     pub fn quantized(&self, samples: impl IntoIterator<Item = Vec<f32>>) -> Result<Self, ConvertError> {
         let mut graph = self.clone();
-        graph.take_outputs_apart();
+        // Of concatenations of concatenations too.
+        let mut outputs = 0;
+        while std::mem::replace(&mut outputs, graph.outputs.len()) != graph.outputs.len() {
+            graph.take_outputs_apart();
+        }
         graph.unfuse();
         let ranges = observe(&graph, samples)?;
         let quants = choose(&graph, &ranges);
         rewrite(&graph, &quants)
     }
 
-    /// An output that is a concatenation along the channels becomes several.
+    /// An output that is a concatenation becomes several.
     fn take_outputs_apart(&mut self) {
         let mut outputs = Vec::new();
         for &output in &self.outputs {

@@ -67,49 +67,75 @@ impl<'a> Head<'a> {
         if raw.len() != expected {
             return Err(DecodeError::Length { expected, actual: raw.len() });
         }
-        let mut rows = raw.chunks_exact(5 + usize::from(self.classes));
+        let channels = 5 + usize::from(self.classes);
+        let value =
+            |anchor: usize, channel: usize| raw.get(anchor * channels + channel).copied().unwrap_or(f32::NAN);
+        self.decode_with(value, options, candidates);
+        Ok(())
+    }
+
+    /// As [`decode`](Self::decode), for outputs that lie otherwise: `value(anchor, channel)` reads one. Most anchors are
+    /// done after their objectness.
+    pub fn decode_with(
+        &self,
+        value: impl Fn(usize, usize) -> f32,
+        options: &DecodeOptions<'_>,
+        candidates: &mut Candidates<'_>,
+    ) {
+        let mut anchor = 0;
         for &stride in self.strides {
             let (columns, lines) = self.grid(stride);
             for y in 0..lines {
                 for x in 0..columns {
-                    let Some([px, py, pw, ph, objectness, scores @ ..]) = rows.next() else {
-                        return Ok(());
-                    };
-                    // Nearly every cell ends here. NaN goes on, to be counted.
-                    if *objectness < options.conf {
-                        continue;
-                    }
-                    if !objectness.is_finite() || !scores.iter().all(|score| score.is_finite()) {
-                        candidates.count_invalid();
-                        continue;
-                    }
-                    let stride = f32::from(stride);
-                    let bbox = || {
-                        BBox::from_cxcywh(
-                            (px + f32::from(x)) * stride,
-                            (py + f32::from(y)) * stride,
-                            libm::expf(*pw) * stride,
-                            libm::expf(*ph) * stride,
-                        )
-                    };
-                    classify(*objectness, scores, bbox, options, candidates);
+                    self.cell(|channel| value(anchor, channel), [x, y], stride, options, candidates);
+                    anchor += 1;
                 }
             }
         }
-        Ok(())
+    }
+
+    /// What an anchor has to say.
+    #[inline]
+    fn cell(
+        &self,
+        value: impl Fn(usize) -> f32,
+        [x, y]: [u16; 2],
+        stride: u8,
+        options: &DecodeOptions<'_>,
+        candidates: &mut Candidates<'_>,
+    ) {
+        let objectness = value(4);
+        // Nearly every cell ends here. NaN goes on, to be counted.
+        if objectness < options.conf {
+            return;
+        }
+        let score = |class: u16| value(5 + usize::from(class));
+        if !objectness.is_finite() || !(0..self.classes).all(|class| score(class).is_finite()) {
+            candidates.count_invalid();
+            return;
+        }
+        let stride = f32::from(stride);
+        let bbox = || {
+            BBox::from_cxcywh(
+                (value(0) + f32::from(x)) * stride,
+                (value(1) + f32::from(y)) * stride,
+                libm::expf(value(2)) * stride,
+                libm::expf(value(3)) * stride,
+            )
+        };
+        classify(objectness, (0..self.classes).map(score), bbox, options, candidates);
     }
 }
 
 /// Pushes a box with its best class or with each that reaches the threshold.
 fn classify(
     objectness: f32,
-    scores: &[f32],
+    scores: impl Iterator<Item = f32>,
     bbox: impl Fn() -> BBox,
     options: &DecodeOptions<'_>,
     candidates: &mut Candidates<'_>,
 ) {
     let wanted = scores
-        .iter()
         .zip(0u16..)
         .map(|(score, class)| (objectness * score, ClassId(class)))
         .filter(|&(score, class)| score >= options.conf && options.keeps(class));

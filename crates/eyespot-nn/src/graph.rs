@@ -141,6 +141,9 @@ pub enum Task {
         /// Width and height of the input that the model was trained with.
         trained: [u16; 2],
     },
+    /// The head of YOLOX at the strides 8, 16 and 32: boxes, objectness and class scores per cell, as one output or as
+    /// three for each stride. Hosts only.
+    Yolox,
 }
 
 /// The head of the description.

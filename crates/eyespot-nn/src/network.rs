@@ -23,6 +23,21 @@ pub enum Values<'a> {
 }
 
 impl<'a> Values<'a> {
+    /// How many there are.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        match self {
+            Self::I8(values) => values.len(),
+            Self::F32(values) => values.len(),
+        }
+    }
+
+    /// Is there none?
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
     /// Quantised values; `None` for floats.
     #[must_use]
     pub const fn i8(self) -> Option<&'a [i8]> {

@@ -7,6 +7,8 @@ use eyespot_core::{
     BBox, ClassId, Detection, ErrorKind, ErrorType, Frame, InputSize, ModelSpec, PredictOptions,
     PredictionsMut, Predictor,
 };
+#[cfg(feature = "host")]
+use eyespot_decode::yolox;
 use eyespot_decode::{Candidate, Candidates, DecodeOptions, Nms, fastestdet};
 use eyespot_image::{
     Channels, Fit, Layout, Letterbox, Normalize, Quantize, ResizeError, ResizeScratch, TensorFormat,
@@ -139,6 +141,8 @@ enum Format {
 enum Head {
     Classify,
     FastestDet(fastestdet::Head),
+    #[cfg(feature = "host")]
+    Yolox(yolox::Head<'static>),
 }
 
 /// A model as a predictor: letterbox, network, head, suppression, in fixed memory.
@@ -146,7 +150,7 @@ enum Head {
 /// What the outputs mean is said in the model's file ([`Task`]):
 /// - With [`Task::Classify`] every class that reaches the threshold is a detection as large as the frame. A class with an
 ///   empty label is never reported: the background, or "no person".
-/// - With [`Task::FastestDet`] the detections are boxes.
+/// - With [`Task::FastestDet`] and [`Task::Yolox`] the detections are boxes.
 #[derive(Debug)]
 pub struct NnPredictor<'m, A, S, const COLUMNS: usize, const CANDIDATES: usize> {
     network: Network<'m, A>,
@@ -206,6 +210,10 @@ where
                 }
                 (Head::FastestDet(head), classes as usize)
             }
+            #[cfg(feature = "host")]
+            Task::Yolox => yolox_of(model, size)?,
+            #[cfg(not(feature = "host"))]
+            Task::Yolox => return Err(NnError::Unspecified { what: "outputs that firmware can read" }),
         };
         if labels.len() != classes {
             return Err(NnError::Labels { classes, labels: labels.len() });
@@ -218,10 +226,49 @@ where
         Ok(Self { network, storage, labels, size, fit, format, head })
     }
 
+    /// The score threshold where the caller gives none.
+    const fn conf(&self) -> f32 {
+        match self.head {
+            #[cfg(feature = "host")]
+            Head::Yolox(_) => 0.25,
+            _ => 0.5,
+        }
+    }
+
     /// The network.
     pub const fn network(&self) -> &Network<'m, A> {
         &self.network
     }
+}
+
+/// The head of a YOLOX model and its number of classes.
+#[cfg(feature = "host")]
+fn yolox_of(model: &crate::Model<'_>, size: InputSize) -> Result<(Head, usize), NnError> {
+    let expected =
+        NnError::Outputs { expected: "boxes, objectness and classes for each cell of three strides" };
+    let shape = |index: usize| model.output(index).map(|port| port.slot.shape);
+    let parts = shape(1).is_some();
+    let classes = match (parts, shape(0), shape(2)) {
+        (false, Some(whole), _) => whole.c.checked_sub(5),
+        (true, _, Some(scores)) => Some(scores.c),
+        _ => None,
+    };
+    let classes = classes.and_then(|classes| u16::try_from(classes).ok()).ok_or(expected)?;
+    let head = yolox::Head::new(size, &yolox::STRIDES, classes);
+    let fits = |index: usize, cells: usize, channels: usize| {
+        shape(index).is_some_and(|shape| {
+            (shape.h as usize) * (shape.w as usize) == cells && shape.c as usize == channels
+        })
+    };
+    let fits = if parts {
+        yolox::STRIDES.iter().enumerate().all(|(at, &stride)| {
+            let cells = yolox::Head::new(size, &[stride], classes).anchors();
+            [4, 1, classes.into()].iter().zip(3 * at..).all(|(&channels, index)| fits(index, cells, channels))
+        })
+    } else {
+        fits(0, head.anchors(), 5 + usize::from(classes))
+    };
+    if fits { Ok((Head::Yolox(head), classes.into())) } else { Err(expected) }
 }
 
 fn input_of(image: &ImageInput, port: &Port<'_>) -> Result<(InputSize, Format), NnError> {
@@ -272,7 +319,10 @@ where
     S: BorrowMut<NnStorage<COLUMNS, CANDIDATES>>,
 {
     fn spec(&self) -> ModelSpec<'_> {
-        ModelSpec { conf: 0.5, ..ModelSpec::boxes(self.network.model().name(), Some(self.size), self.labels) }
+        ModelSpec {
+            conf: self.conf(),
+            ..ModelSpec::boxes(self.network.model().name(), Some(self.size), self.labels)
+        }
     }
 
     fn predict(
@@ -285,6 +335,7 @@ where
         if asked != self.size {
             return Err(NnError::InputSize { asked, size: self.size });
         }
+        let decode = DecodeOptions::of(options, self.conf());
         let NnStorage { scratch, candidates } = self.storage.borrow_mut();
         let letterbox = Letterbox::of(&frame.image, self.size, self.fit)?;
         match (&self.format, self.network.input_mut(0)) {
@@ -303,7 +354,6 @@ where
         let Some((values, port)) = output(0) else { return Ok(()) };
         match self.head {
             Head::Classify => {
-                let decode = DecodeOptions::of(options, 0.5);
                 let (width, height) = (frame.image.width(), frame.image.height());
                 let whole = BBox::new(0.0, 0.0, f32::from(width), f32::from(height));
                 for (class, label) in (0u16..).zip(self.labels) {
@@ -316,7 +366,6 @@ where
             }
             Head::FastestDet(head) => {
                 let mut candidates = Candidates::new(candidates);
-                let decode = DecodeOptions::of(options, 0.5);
                 match (output(1), output(2)) {
                     (Some((boxes, box_port)), Some((scores, score_port))) => {
                         let classes = self.labels.len();
@@ -333,6 +382,42 @@ where
                             |cell: usize, channel: usize| real(values, &port, cell * channels + channel);
                         head.decode_with(value, &decode, &mut candidates);
                     }
+                }
+                Nms::new(options.iou_or(0.45)).suppress(&mut candidates);
+                candidates.push_into(&mut out, |bbox| letterbox.to_source_clipped(bbox));
+            }
+            #[cfg(feature = "host")]
+            Head::Yolox(head) => {
+                let mut candidates = Candidates::new(candidates);
+                let channels = 5 + self.labels.len();
+                if output(1).is_none() {
+                    let value =
+                        |anchor: usize, channel: usize| real(values, &port, anchor * channels + channel);
+                    head.decode_with(value, &decode, &mut candidates);
+                } else {
+                    // Boxes, objectness and classes of each stride.
+                    let parts: [_; 9] = core::array::from_fn(output);
+                    let cells = |at: usize| {
+                        parts.get(3 * at + 1).and_then(Option::as_ref).map_or(0, |(values, _)| values.len())
+                    };
+                    let (fine, middle) = (cells(0), cells(1));
+                    let value = |anchor: usize, channel: usize| {
+                        let (at, cell) = match anchor {
+                            anchor if anchor < fine => (0, anchor),
+                            anchor if anchor < fine + middle => (1, anchor - fine),
+                            anchor => (2, anchor - fine - middle),
+                        };
+                        let (part, width, channel) = match channel {
+                            0..4 => (0, 4, channel),
+                            4 => (1, 1, 0),
+                            _ => (2, channels - 5, channel - 5),
+                        };
+                        parts
+                            .get(3 * at + part)
+                            .and_then(Option::as_ref)
+                            .map_or(f32::NAN, |(values, port)| real(*values, port, cell * width + channel))
+                    };
+                    head.decode_with(value, &decode, &mut candidates);
                 }
                 Nms::new(options.iou_or(0.45)).suppress(&mut candidates);
                 candidates.push_into(&mut out, |bbox| letterbox.to_source_clipped(bbox));

@@ -3,6 +3,7 @@
 pub(crate) mod aligned;
 mod conv;
 mod int8;
+mod int8_maps;
 mod pool;
 pub(crate) mod simd;
 mod threads;
@@ -20,7 +21,7 @@ use self::threads::Threads;
 use crate::check::{bytes_of, element_of, range_of};
 use crate::graph::{
     Activation, Binary, BinaryNumbers, Conv as ConvOp, ConvNumbers, Element, Op, Pool, PoolKind, PoolNumbers,
-    Shape, SoftmaxNumbers,
+    PoolQuant, Shape, SoftmaxNumbers, Span,
 };
 use crate::kernels::{BinaryQuant, Fast, mean_of};
 use crate::network::Resolved;
@@ -74,6 +75,11 @@ enum Kernel {
     BinaryI8(Box<simd::int8::Binary>),
     Table(Box<[i8; 256]>),
     MeanI8,
+    AveragePoolI8(PoolQuant),
+    /// With its exponentials.
+    SoftmaxI8(Box<[i32; 256]>),
+    /// With the table that maps the values.
+    CopyI8(Option<Box<[i8; 256]>>),
     /// The kernels that every target has.
     Common,
 }
@@ -115,6 +121,8 @@ impl<'m> Program<'m> {
                 (Kernel::ConvI8(conv) | Kernel::ConvPoolI8(conv, _), _) => conv.band().div_ceil(4),
                 (Kernel::DepthwiseI8(conv), _) => conv.band().div_ceil(4),
                 (Kernel::MeanI8, Op::Mean { output, .. }) => output.shape.c as usize,
+                (Kernel::AveragePoolI8(_), Op::Pool(pool)) => int8_maps::means_room(pool.input.shape),
+                (Kernel::BinaryI8(_), Op::Binary(op)) => repeated(&op.b.shape).div_ceil(4),
                 _ => 0,
             });
         }
@@ -153,6 +161,10 @@ fn kernel(op: &Op, weights: &[u8], level: Level) -> Option<Kernel> {
             [weights.get(range_of(&conv.weights))?, weights.get(range_of(&conv.bias))?].map(words);
         Some(Conv::new(level, conv.window, [conv.input.shape, conv.output.shape], constants, activation))
     };
+    let mapping = |span: &Span| -> Option<Box<[i8; 256]>> {
+        let table: &[i8] = cast_slice(weights.get(range_of(span))?);
+        Some(Box::new(*table.first_chunk()?))
+    };
     match op {
         Op::Conv(conv) => match (conv.numbers, conv.depthwise) {
             (ConvNumbers::F32(_), false) => dense(conv).map(Kernel::Conv),
@@ -176,7 +188,11 @@ fn kernel(op: &Op, weights: &[u8], level: Level) -> Option<Kernel> {
             PoolNumbers::F32(_) => None,
             PoolNumbers::I8(quant) => Some(Kernel::ConvPoolI8(quantised(conv)?, quant.clamp)),
         },
-        Op::Pool(Pool { kind: PoolKind::Max, numbers, .. }) => Some(match numbers {
+        Op::Pool(pool) if pool.kind != PoolKind::Max => match pool.numbers {
+            PoolNumbers::I8(quant) => int8_maps::has_means(pool).then_some(Kernel::AveragePoolI8(quant)),
+            PoolNumbers::F32(_) => None,
+        },
+        Op::Pool(Pool { numbers, .. }) => Some(match numbers {
             PoolNumbers::F32(activation) => Kernel::MaxPool(*activation),
             PoolNumbers::I8(quant) => Kernel::MaxPoolI8(quant.clamp),
         }),
@@ -193,14 +209,26 @@ fn kernel(op: &Op, weights: &[u8], level: Level) -> Option<Kernel> {
             }
         }
         Op::Activate { activation, .. } => Some(Kernel::Activate(*activation)),
-        Op::Softmax { numbers: SoftmaxNumbers::F32, .. } => Some(Kernel::Softmax),
-        Op::Table { table, .. } => {
-            let table: &[i8] = cast_slice(weights.get(range_of(table))?);
-            Some(Kernel::Table(Box::new(*table.first_chunk()?)))
-        }
+        Op::Softmax { numbers, .. } => Some(match *numbers {
+            SoftmaxNumbers::F32 => Kernel::Softmax,
+            SoftmaxNumbers::I8 { multiplier, shift, .. } => {
+                Kernel::SoftmaxI8(int8_maps::exponentials(multiplier, shift))
+            }
+        }),
+        Op::Table { table, .. } => Some(Kernel::Table(mapping(table)?)),
+        Op::Copy(copy) if copy.element == Element::I8 => Some(Kernel::CopyI8(match &copy.table {
+            Some(table) => Some(mapping(table)?),
+            None => None,
+        })),
         Op::Mean { .. } => Some(Kernel::MeanI8),
         _ => None,
     }
+}
+
+/// Values of a row of a right side that are repeated: enough for whole vectors.
+const fn repeated(b: &Shape) -> usize {
+    let row = b.c as usize;
+    if row >= 512 { row } else { 512 / row * row }
 }
 
 /// Values that are worth a thread, for functions of single values.
@@ -384,12 +412,15 @@ impl Team<'_> {
                 let row = op.b.shape.c as usize;
                 let same = op.a.shape == op.b.shape;
                 let chunk = a.len().div_ceil(self.threads.count()).max(GRAIN).next_multiple_of(row);
-                self.threads.chunks(a, chunk, self.locals, |_, number, a| {
+                self.threads.chunks(a, chunk, self.locals, |local, number, a| {
                     if same {
                         binary.apply(a, &b[number * chunk..][..a.len()]);
-                    } else {
-                        a.chunks_exact_mut(row).for_each(|a| binary.apply(a, b));
+                        return;
                     }
+                    let band: &mut [i8] = cast_slice_mut(&mut local.band);
+                    let rows = &mut band[..repeated(&op.b.shape)];
+                    rows.chunks_exact_mut(row).for_each(|to| to.copy_from_slice(b));
+                    a.chunks_mut(rows.len()).for_each(|a| binary.apply(a, &rows[..a.len()]));
                 });
             }
             (Op::Table { input, output, .. }, Kernel::Table(table)) => {
@@ -411,6 +442,33 @@ impl Team<'_> {
                 for (to, sum) in to.iter_mut().zip(sums) {
                     *to = mean_of(input.shape, *input_zero, rescale, *sum);
                 }
+            }
+            (Op::Pool(op), Kernel::AveragePoolI8(quant)) => {
+                let ranges = [bytes_of(&op.input, Element::I8), bytes_of(&op.output, Element::I8)];
+                let [input, output] = arena.get_disjoint_mut(ranges).ok()?;
+                let (input, output) = (cast_slice(input), cast_slice_mut(output));
+                let row = op.output.shape.w as usize * op.output.shape.c as usize;
+                let rows = self.share(op.output.shape.h as usize, row * op.window.taps());
+                self.threads.chunks(output, rows * row, self.locals, |local, number, output| {
+                    let sums = cast_slice_mut(&mut local.band);
+                    int8_maps::means(level, (op, quant), input, number * rows, output, sums);
+                });
+            }
+            (Op::Softmax { input, output, numbers }, Kernel::SoftmaxI8(exponentials)) => {
+                let SoftmaxNumbers::I8 { diff_min, .. } = *numbers else { return None };
+                let to = bytes_of(output, Element::I8);
+                network::move_to(arena, bytes_of(input, Element::I8), &to)?;
+                let values: &mut [i8] = cast_slice_mut(arena.get_mut(to)?);
+                let row = output.shape.c as usize;
+                let chunk = values.len().div_ceil(self.threads.count()).next_multiple_of(row);
+                self.threads.chunks(values, chunk.max(GRAIN / row * row), self.locals, |_, _, values| {
+                    int8_maps::softmax(exponentials, diff_min, values, row);
+                });
+            }
+            (Op::Copy(copy), Kernel::CopyI8(table)) => {
+                let ranges = [range_of(&copy.input), range_of(&copy.output)];
+                let [from, to] = arena.get_disjoint_mut(ranges).ok()?;
+                int8_maps::copy(level, &copy.axes, table.as_deref(), cast_slice(from), cast_slice_mut(to));
             }
             _ => return None,
         }

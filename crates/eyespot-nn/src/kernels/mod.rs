@@ -22,6 +22,8 @@ pub(crate) use pool::{mean_of, taps as pool_taps};
 pub(crate) use simple::{
     BinaryQuant, Sampling, binary_f32, binary_i8, copy, dequantize, quantize, resize_f32, resize_i8, table,
 };
+#[cfg(feature = "host")]
+pub(crate) use softmax::{exp_of_difference, softmax_by};
 pub(crate) use softmax::{softmax_f32, softmax_i8};
 
 /// The operators that are worth more than one implementation. Outputs hold whole rows, from row `first`.

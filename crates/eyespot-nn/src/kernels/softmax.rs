@@ -58,8 +58,16 @@ fn shift_left(value: i32, bits: u32) -> i32 {
 
 /// Softmax over the channels of each pixel, in place.
 pub(crate) fn softmax_i8(multiplier: i32, shift: i8, diff_min: i32, values: &mut [i8], channels: usize) {
-    let exp =
-        |difference: i32| exp_of_negative(high_mul(difference.wrapping_shl(shift.max(0) as u32), multiplier));
+    softmax_by(|difference| exp_of_difference(multiplier, shift, difference), diff_min, values, channels);
+}
+
+/// The exponential of a difference to the largest value, 31 fractional bits.
+pub(crate) fn exp_of_difference(multiplier: i32, shift: i8, difference: i32) -> i32 {
+    exp_of_negative(high_mul(difference.wrapping_shl(shift.max(0) as u32), multiplier))
+}
+
+/// As [`softmax_i8`], with a function for the exponentials of differences.
+pub(crate) fn softmax_by(exp: impl Fn(i32) -> i32, diff_min: i32, values: &mut [i8], channels: usize) {
     for pixel in values.chunks_exact_mut(channels) {
         let max = pixel.iter().fold(i8::MIN, |max, &value| max.max(value));
         let difference = |value: i8| i32::from(value) - i32::from(max);

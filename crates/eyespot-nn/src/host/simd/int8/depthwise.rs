@@ -82,6 +82,19 @@ unsafe fn channels<S: Int, const LEFT: bool>(row: &Row, out: *mut i8) {
     }
 }
 
+/// Does something for each of up to 8 neighbours. Written out: a loop might stay one and need their sums in memory.
+macro_rules! each {
+    ($count:expr, $at:ident => $body:expr) => {
+        each!($count, $at => $body, [0 1 2 3 4 5 6 7])
+    };
+    ($count:expr, $at:ident => $body:expr, [$($number:literal)+]) => {
+        $(if $number < $count {
+            let $at = $number;
+            $body
+        })+
+    };
+}
+
 /// A vector of channels of `N` neighbours.
 ///
 /// # Safety
@@ -99,24 +112,36 @@ unsafe fn pixels<S: Int, const LEFT: bool, const N: usize>(row: &Row, x: usize, 
                 let mut from = row.planes.add(plane * row.plane + x * stride * step);
                 for _ in 0..kernel {
                     let column = S::load_groups(weights);
-                    for (at, acc) in acc.iter_mut().enumerate() {
+                    each!(N, at => {
                         let inputs = S::load_groups(from.wrapping_add(at * stride * step));
-                        *acc = S::dot(*acc, inputs, column);
-                    }
+                        acc[at] = S::dot(acc[at], inputs, column);
+                    });
                     weights = weights.add(4 * S::LANES);
                     from = from.wrapping_add(dilation * step);
                 }
             }
         }
         let scale = S::load_scale(row.scales);
-        for (at, acc) in acc.into_iter().enumerate() {
-            let to = out.add((x + at) * row.channels);
-            let values = S::rescale::<LEFT>(acc, &scale);
-            if n == S::LANES {
-                S::store_bytes(to, values, &row.limits, S::LANES);
-            } else {
-                S::store_bytes(to, values, &row.limits, n);
+        let to = out.add(x * row.channels);
+        if N >= 4 && n == S::LANES {
+            for first in [0, 4] {
+                if first < N {
+                    let own = to.add(first * row.channels);
+                    let places = [0, 1, 2, 3].map(|at| own.wrapping_add(at * row.channels));
+                    let values = [
+                        S::rescale::<LEFT>(acc[first % N], &scale),
+                        S::rescale::<LEFT>(acc[(first + 1) % N], &scale),
+                        S::rescale::<LEFT>(acc[(first + 2) % N], &scale),
+                        S::rescale::<LEFT>(acc[(first + 3) % N], &scale),
+                    ];
+                    S::store_four(places, values, &row.limits);
+                }
             }
+        } else {
+            each!(N, at => {
+                let values = S::rescale::<LEFT>(acc[at], &scale);
+                S::store_bytes(to.add(at * row.channels), values, &row.limits, n);
+            });
         }
     }
 }

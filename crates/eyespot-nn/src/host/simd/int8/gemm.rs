@@ -94,6 +94,17 @@ macro_rules! step {
     };
 }
 
+/// Stores the sums. Written out: a loop over the rows would need them in memory.
+macro_rules! store {
+    ($S:ty, $acc:ident, $rows:expr, $vectors:expr, $sums:ident, [$($row:literal)+]) => {
+        $(if $row < $rows {
+            for at in 0..$vectors {
+                <$S>::store($sums.add(($row * $vectors + at) * <$S>::LANES), $acc[$row][at]);
+            }
+        })+
+    };
+}
+
 /// The sums of a tile: `ROWS` pixels and `VECTORS` vectors of columns.
 ///
 /// # Safety
@@ -141,11 +152,7 @@ pub(super) unsafe fn tile<S: Int, const ROWS: usize, const VECTORS: usize>(
                 line = line.wrapping_add(run.lines[1]);
             }
         }
-        for (row, acc) in acc.into_iter().enumerate() {
-            for (at, value) in acc.into_iter().enumerate() {
-                S::store(sums.add((row * VECTORS + at) * S::LANES), value);
-            }
-        }
+        store!(S, acc, ROWS, VECTORS, sums, [0 1 2 3 4 5 6 7 8 9 10 11 12 13]);
     }
 }
 
@@ -180,16 +187,29 @@ unsafe fn finish_rows<S: Int, const LEFT: bool>(
         // SAFETY: as the caller of `finish` says; scales come in whole vectors.
         unsafe {
             let scale = S::load_scale(block.scales.add(vector * PER_LANE * S::LANES));
-            for row in 0..rows {
-                let values = S::load(sums.add((row * vectors + vector) * S::LANES));
-                let values = S::rescale::<LEFT>(values, &scale);
-                let to = output.add(row * block.stride + vector * S::LANES);
-                // Two calls, so that whole vectors are stored without a question.
-                if n == S::LANES {
-                    S::store_bytes(to, values, &block.limits, S::LANES);
-                } else {
-                    S::store_bytes(to, values, &block.limits, n);
-                }
+            let step = vectors * S::LANES;
+            let mut from = sums.add(vector * S::LANES);
+            let mut to = output.add(vector * S::LANES);
+            let mut left = rows;
+            while left >= 4 && n == S::LANES {
+                let values = [
+                    S::rescale::<LEFT>(S::load(from), &scale),
+                    S::rescale::<LEFT>(S::load(from.add(step)), &scale),
+                    S::rescale::<LEFT>(S::load(from.add(2 * step)), &scale),
+                    S::rescale::<LEFT>(S::load(from.add(3 * step)), &scale),
+                ];
+                let places = [to, to.add(block.stride), to.add(2 * block.stride), to.add(3 * block.stride)];
+                S::store_four(places, values, &block.limits);
+                from = from.add(4 * step);
+                to = to.wrapping_add(4 * block.stride);
+                left -= 4;
+            }
+            while left > 0 {
+                let values = S::rescale::<LEFT>(S::load(from), &scale);
+                S::store_bytes(to, values, &block.limits, n);
+                from = from.wrapping_add(step);
+                to = to.wrapping_add(block.stride);
+                left -= 1;
             }
         }
     }

@@ -40,10 +40,49 @@ pub(super) fn raise(a: &mut [i8], b: &[i8]) {
 /// The CPU has the instructions of `S`.
 #[inline(always)]
 pub(super) unsafe fn table<S: Int>(table: &[i8; 256], values: &mut [i8]) {
+    let one = |value: i8| table[usize::from(value as u8 ^ 0x80)];
+    let whole = values.len().checked_rem(S::TABLE).map_or(0, |rest| values.len() - rest);
+    let (blocks, rest) = values.split_at_mut(whole);
     // SAFETY: the caller has the instructions.
-    let done = unsafe { S::table(table, values) };
-    for value in values.iter_mut().skip(done) {
-        *value = table[usize::from(*value as u8 ^ 0x80)];
+    unsafe { S::table(table, blocks) };
+    if S::TABLE == 0 || rest.len() < 8 {
+        rest.iter_mut().for_each(|value| *value = one(*value));
+        return;
+    }
+    // A whole block for the few.
+    let mut block = [0; 64];
+    block[..rest.len()].copy_from_slice(rest);
+    // SAFETY: the caller has the instructions.
+    unsafe { S::table(table, &mut block[..S::TABLE]) };
+    rest.copy_from_slice(&block[..rest.len()]);
+}
+
+/// Copies every second value. The compiler finds the vectors.
+#[inline(always)]
+pub(super) fn every_second(from: &[i8], to: &mut [i8]) {
+    let (pairs, rest) = from.as_chunks::<2>();
+    for (to, [value, _]) in to.iter_mut().zip(pairs) {
+        *to = *value;
+    }
+    if let (Some(to), Some(value)) = (to.get_mut(pairs.len()), rest.first()) {
+        *to = *value;
+    }
+}
+
+/// Means of sums of `count` values, rounded; halves go up or away from zero. The compiler finds the vectors.
+///
+/// A quotient of floats is rounded, but none of a sum of up to 2^16 bytes becomes a whole number that was less.
+#[inline(always)]
+pub(super) fn means(sums: &[i32], count: i32, half_up: bool, [low, high]: [i8; 2], to: &mut [i8]) {
+    let (half, divisor) = (count / 2, count as f32);
+    for (to, sum) in to.iter_mut().zip(sums) {
+        let mean = if half_up {
+            // Above zero, where whole numbers are cut as they should be.
+            ((*sum + half + 256 * count) as f32 / divisor) as i32 - 256
+        } else {
+            ((*sum + if *sum > 0 { half } else { -half }) as f32 / divisor) as i32
+        };
+        *to = mean.max(low.into()).min(high.into()) as i8;
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) use vector::Format;
 
 use self::scale::{Limits, Scales};
 use super::{Level, Set};
-use crate::graph::BinaryKind;
+use crate::graph::{BinaryKind, Rescale};
 use crate::host::aligned::Aligned;
 use crate::kernels::{BinaryQuant, ConvI8};
 
@@ -99,6 +99,26 @@ macro_rules! compile {
             $(#[target_feature(enable = $feature)])?
             pub(super) unsafe fn accumulate(sums: &mut [i32], values: &[i8]) {
                 super::maps::accumulate(sums, values);
+            }
+
+            /// # Safety
+            /// The CPU has the instructions.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn every_second(from: &[i8], to: &mut [i8]) {
+                super::maps::every_second(from, to);
+            }
+
+            /// # Safety
+            /// The CPU has the instructions.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn means(
+                sums: &[i32],
+                count: i32,
+                half_up: bool,
+                clamp: [i8; 2],
+                to: &mut [i8],
+            ) {
+                super::maps::means(sums, count, half_up, clamp, to);
             }
 
             /// # Safety
@@ -209,12 +229,27 @@ impl Level {
         unsafe { of!(self, accumulate(sums, values)) }
     }
 
+    /// Copies every second value, the first included.
+    pub(crate) fn every_second(self, from: &[i8], to: &mut [i8]) {
+        // SAFETY: a level is proof that the CPU has its instructions.
+        unsafe { of!(self, every_second(from, to)) }
+    }
+
+    /// Means of sums of `count` values, at most [`MOST`], rounded; halves go up or away from zero.
+    pub(crate) fn means(self, sums: &[i32], count: i32, half_up: bool, clamp: [i8; 2], to: &mut [i8]) {
+        // SAFETY: a level is proof that the CPU has its instructions.
+        unsafe { of!(self, means(sums, count, half_up, clamp, to)) }
+    }
+
     /// Maps every value by a table for -128 to 127.
     pub(crate) fn table(self, table: &[i8; 256], values: &mut [i8]) {
         // SAFETY: a level is proof that the CPU has its instructions.
         unsafe { of!(self, table(table, values)) }
     }
 }
+
+/// Most values of a mean.
+pub(crate) const MOST: usize = 1 << 14;
 
 /// Most passes over a window: each takes a weight of a byte.
 const PASSES: usize = 3;
@@ -540,6 +575,9 @@ impl Binary {
         let all = |multiplier: i32, shift: i8, bound: u64| {
             Scales::new(lanes, vec![(multiplier, shift, bound); lanes].into_iter())
         };
+        // A product does not scale its sides.
+        let none = Rescale { zero: 0, multiplier: 0, shift: 0 };
+        let [left, right] = if kind == BinaryKind::Mul { [none; 2] } else { [quant.a, quant.b] };
         let lifted = 255u64.checked_shl(quant.left_shift.into())?;
         let (sides, result) = match kind {
             BinaryKind::Mul => (0, 255 * 255),
@@ -547,8 +585,8 @@ impl Binary {
             BinaryKind::Add | BinaryKind::Sub => (lifted, 2 * lifted),
         };
         let scales = [
-            all(quant.a.multiplier, quant.a.shift, sides)?,
-            all(quant.b.multiplier, quant.b.shift, sides)?,
+            all(left.multiplier, left.shift, sides)?,
+            all(right.multiplier, right.shift, sides)?,
             all(quant.output.multiplier, quant.output.shift, result)?,
         ];
         scales.iter().all(|scale| !scale.left).then_some(Self { level, kind, quant, scales })

@@ -20,12 +20,14 @@ pub(super) struct Scale {
     /// Negative: to the right.
     right: int32x4_t,
     left: int32x4_t,
+    /// All ones where there is a shift to the right.
     shifted: int32x4_t,
 }
 
 impl<const DOT: bool> Int for Neon<DOT> {
     const LANES: usize = 4;
     const ROWS: &'static [usize] = &[8, 8, 8, 6];
+    const TABLE: usize = 16;
     const FORMAT: Format = Format::Signed;
     type I32 = int32x4_t;
     type Groups = int8x16_t;
@@ -92,7 +94,7 @@ impl<const DOT: bool> Int for Neon<DOT> {
             multipliers: Self::load(from.add(0 * 4)),
             right: vnegq_s32(Self::load(from.add(1 * 4))),
             left: Self::load(from.add(2 * 4)),
-            shifted: Self::load(from.add(3 * 4)),
+            shifted: vreinterpretq_s32_u32(vceqq_s32(Self::load(from.add(3 * 4)), vdupq_n_s32(31))),
         }
     }
     #[inline(always)]
@@ -128,14 +130,12 @@ impl<const DOT: bool> Int for Neon<DOT> {
         }
     }
     #[inline(always)]
-    unsafe fn table(table: &[i8; 256], values: &mut [i8]) -> usize {
+    unsafe fn table(table: &[i8; 256], values: &mut [i8]) {
         let mut parts = [vld1q_s8_x4(table.as_ptr()); 4];
         for (number, part) in parts.iter_mut().enumerate().skip(1) {
             *part = vld1q_s8_x4(table.as_ptr().add(64 * number));
         }
-        let blocks = values.as_chunks_mut::<16>().0;
-        let count = blocks.len();
-        for block in blocks {
+        for block in values.as_chunks_mut::<16>().0 {
             let place = veorq_u8(vld1q_u8(block.as_ptr().cast()), vdupq_n_u8(0x80));
             let mut found = vqtbl4q_s8(parts[0], place);
             for (number, part) in parts.iter().enumerate().skip(1) {
@@ -144,6 +144,5 @@ impl<const DOT: bool> Int for Neon<DOT> {
             }
             vst1q_s8(block.as_mut_ptr(), found);
         }
-        16 * count
     }
 }

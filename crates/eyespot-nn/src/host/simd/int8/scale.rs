@@ -14,8 +14,8 @@ pub(crate) struct Limits {
     pub(crate) clamp: [i8; 2],
 }
 
-/// Numbers for each lane: multiplier, shift to the right, to the left, all ones where there is one to the right, and the
-/// summand of the first division (64 bits), those of the even lanes first.
+/// Numbers for each lane: multiplier, shift to the right, to the left, the logical shift that leaves 1 of a negative sum (0
+/// where there is no shift to the right), and the summand of the first division (64 bits), those of the even lanes first.
 pub(super) const PER_LANE: usize = 6;
 
 /// No sum, shifted to the left, may reach this: all that is added to it must fit 32 bits.
@@ -50,7 +50,7 @@ impl Scales {
             packed.extend(all().map(|(multiplier, _, _)| multiplier));
             packed.extend(all().map(|(_, shift, _)| right(shift)));
             packed.extend(all().map(|(_, shift, _)| if shift > 0 { i32::from(shift) & 31 } else { 0 }));
-            packed.extend(all().map(|(_, shift, _)| if right(shift) > 0 { -1 } else { 0 }));
+            packed.extend(all().map(|(_, shift, _)| if right(shift) > 0 { 31 } else { 32 }));
             for odd in [0, 1] {
                 for (_, shift, _) in all().skip(odd).step_by(2) {
                     let half = (1i64 << right(shift)) >> 1;

@@ -76,9 +76,23 @@ pub(super) trait Int: Copy + Debug {
     /// Adds the zero point, clamps, and writes the first `n` values as bytes.
     unsafe fn store_bytes(to: *mut i8, values: Self::I32, limits: &Limits, n: usize);
 
-    /// Maps bytes by a table of 256 for -128 to 127; gives how many were done, the rest is the caller's.
+    /// [`store_bytes`](Self::store_bytes) of four whole vectors.
     #[inline(always)]
-    unsafe fn table(_table: &[i8; 256], _values: &mut [i8]) -> usize {
-        0
+    unsafe fn store_four(to: [*mut i8; 4], values: [Self::I32; 4], limits: &Limits) {
+        let ([p, q, r, s], [a, b, c, d]) = (to, values);
+        // SAFETY: as the caller says.
+        unsafe {
+            Self::store_bytes(p, a, limits, Self::LANES);
+            Self::store_bytes(q, b, limits, Self::LANES);
+            Self::store_bytes(r, c, limits, Self::LANES);
+            Self::store_bytes(s, d, limits, Self::LANES);
+        }
     }
+
+    /// Values that [`table`](Self::table) maps at once, at most 64; 0 where there is no such instruction.
+    const TABLE: usize = 0;
+
+    /// Maps blocks of [`TABLE`](Self::TABLE) values by a table for -128 to 127.
+    #[inline(always)]
+    unsafe fn table(_table: &[i8; 256], _values: &mut [i8]) {}
 }

@@ -20,7 +20,7 @@ pub(super) struct Scale512 {
     odd: __m512i,
     right: __m512i,
     left: __m512i,
-    shifted: __mmask16,
+    sign: __m512i,
     round_even: __m512i,
     round_odd: __m512i,
 }
@@ -36,6 +36,7 @@ const ODD: __mmask16 = 0xAAAA;
 impl Int for Vnni512 {
     const LANES: usize = 16;
     const ROWS: &'static [usize] = &[14, 14, 9];
+    const TABLE: usize = 64;
     const FORMAT: Format = Format::Raised;
     type I32 = __m512i;
     type Groups = __m512i;
@@ -88,7 +89,7 @@ impl Int for Vnni512 {
             odd: _mm512_srli_epi64::<32>(Self::load(from.add(0 * 16))),
             right: Self::load(from.add(1 * 16)),
             left: Self::load(from.add(2 * 16)),
-            shifted: _mm512_test_epi32_mask(Self::load(from.add(3 * 16)), Self::load(from.add(3 * 16))),
+            sign: Self::load(from.add(3 * 16)),
             round_even: Self::load(from.add(4 * 16)),
             round_odd: Self::load(from.add(5 * 16)),
         }
@@ -102,8 +103,8 @@ impl Int for Vnni512 {
         let odd = _mm512_add_epi64(odd, scale.round_odd);
         // Bits 31 to 62 are the result: one to the left they are the odd lane.
         let scaled = _mm512_mask_blend_epi32(ODD, even, _mm512_add_epi64(odd, odd));
-        let sign = _mm512_maskz_srai_epi32::<31>(scale.shifted, sums);
-        _mm512_srav_epi32(_mm512_add_epi32(scaled, sign), scale.right)
+        let negative = _mm512_srlv_epi32(sums, scale.sign);
+        _mm512_srav_epi32(_mm512_sub_epi32(scaled, negative), scale.right)
     }
     #[inline(always)]
     unsafe fn load_bytes(from: *const i8, n: usize) -> __m512i {
@@ -121,22 +122,35 @@ impl Int for Vnni512 {
         }
     }
     #[inline(always)]
-    unsafe fn table(table: &[i8; 256], values: &mut [i8]) -> usize {
+    unsafe fn store_four(to: [*mut i8; 4], values: [__m512i; 4], limits: &Limits) {
+        let [a, b, c, d] = values;
+        let zero = _mm512_set1_epi16(limits.zero.into());
+        let (low, high) = (_mm512_set1_epi8(limits.clamp[0]), _mm512_set1_epi8(limits.clamp[1]));
+        let first = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
+        let second = _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero);
+        let bytes = _mm512_min_epi8(_mm512_max_epi8(_mm512_packs_epi16(first, second), low), high);
+        // Each quarter has four values of each vector.
+        let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        let bytes = _mm512_permutexvar_epi32(order, bytes);
+        _mm_storeu_si128(to[0].cast(), _mm512_castsi512_si128(bytes));
+        _mm_storeu_si128(to[1].cast(), _mm512_extracti32x4_epi32::<1>(bytes));
+        _mm_storeu_si128(to[2].cast(), _mm512_extracti32x4_epi32::<2>(bytes));
+        _mm_storeu_si128(to[3].cast(), _mm512_extracti32x4_epi32::<3>(bytes));
+    }
+    #[inline(always)]
+    unsafe fn table(table: &[i8; 256], values: &mut [i8]) {
         // Pairs of bytes are words of two registers each; without VBMI there is no permutation of bytes.
         let mut parts = [_mm512_setzero_si512(); 4];
         for (number, part) in parts.iter_mut().enumerate() {
             *part = _mm512_loadu_si512(table.as_ptr().add(64 * number).cast());
         }
-        let blocks = values.as_chunks_mut::<64>().0;
-        let count = blocks.len();
-        for block in blocks {
+        for block in values.as_chunks_mut::<64>().0 {
             let x = _mm512_loadu_si512(block.as_ptr().cast());
             let even = look_up(&parts, _mm512_slli_epi16::<8>(x));
             let odd = look_up(&parts, x);
             let bytes = _mm512_mask_blend_epi8(0xAAAA_AAAA_AAAA_AAAA, even, _mm512_slli_epi16::<8>(odd));
             _mm512_storeu_si512(block.as_mut_ptr().cast(), bytes);
         }
-        64 * count
     }
 }
 
@@ -162,7 +176,7 @@ pub(super) struct Scale256 {
     odd: __m256i,
     right: __m256i,
     left: __m256i,
-    shifted: __m256i,
+    sign: __m256i,
     round_even: __m256i,
     round_odd: __m256i,
 }
@@ -170,6 +184,7 @@ pub(super) struct Scale256 {
 impl<const VNNI: bool> Int for Avx<VNNI> {
     const LANES: usize = 8;
     const ROWS: &'static [usize] = &[6, 6];
+    const TABLE: usize = 32;
     const FORMAT: Format = if VNNI { Format::Raised } else { Format::Words };
     type I32 = __m256i;
     type Groups = __m256i;
@@ -226,7 +241,7 @@ impl<const VNNI: bool> Int for Avx<VNNI> {
             odd: _mm256_srli_epi64::<32>(Self::load(from.add(0 * 8))),
             right: Self::load(from.add(1 * 8)),
             left: Self::load(from.add(2 * 8)),
-            shifted: Self::load(from.add(3 * 8)),
+            sign: Self::load(from.add(3 * 8)),
             round_even: Self::load(from.add(4 * 8)),
             round_odd: Self::load(from.add(5 * 8)),
         }
@@ -240,8 +255,8 @@ impl<const VNNI: bool> Int for Avx<VNNI> {
         let odd = _mm256_add_epi64(odd, scale.round_odd);
         // Bits 31 to 62 are the result: one to the left they are the odd lane.
         let scaled = _mm256_blend_epi32::<0xAA>(even, _mm256_add_epi64(odd, odd));
-        let sign = _mm256_and_si256(_mm256_srai_epi32::<31>(sums), scale.shifted);
-        _mm256_srav_epi32(_mm256_add_epi32(scaled, sign), scale.right)
+        let negative = _mm256_srlv_epi32(sums, scale.sign);
+        _mm256_srav_epi32(_mm256_sub_epi32(scaled, negative), scale.right)
     }
     #[inline(always)]
     unsafe fn load_bytes(from: *const i8, n: usize) -> __m256i {
@@ -268,12 +283,10 @@ impl<const VNNI: bool> Int for Avx<VNNI> {
         }
     }
     #[inline(always)]
-    unsafe fn table(table: &[i8; 256], values: &mut [i8]) -> usize {
+    unsafe fn table(table: &[i8; 256], values: &mut [i8]) {
         // 16 shuffles: each gives the values of its 16 indices and zeros for the others.
-        let blocks = values.as_chunks_mut::<32>().0;
-        let count = blocks.len();
         let (sign, top) = (_mm256_set1_epi8(-128), _mm256_set1_epi8(0x70));
-        for block in blocks {
+        for block in values.as_chunks_mut::<32>().0 {
             let x = _mm256_loadu_si256(block.as_ptr().cast());
             let mut place = _mm256_xor_si256(x, sign);
             let mut found = _mm256_setzero_si256();
@@ -286,6 +299,5 @@ impl<const VNNI: bool> Int for Avx<VNNI> {
             }
             _mm256_storeu_si256(block.as_mut_ptr().cast(), found);
         }
-        32 * count
     }
 }

@@ -5,7 +5,10 @@ use std::boxed::Box;
 use super::simd::Level;
 use super::simd::int8::MOST;
 use crate::graph::{Axis, Pool, PoolKind, PoolQuant, Shape};
-use crate::kernels::{exp_of_difference, pool_taps, softmax_by};
+use crate::kernels::{Division, exp_of_difference, pool_taps, summand};
+
+/// Values that a thread needs for [`copy`].
+pub(super) const COPY_ROOM: usize = 1 << 13;
 
 /// A strided copy of bytes, mapped by a table where there is one.
 pub(super) fn copy(
@@ -14,21 +17,60 @@ pub(super) fn copy(
     table: Option<&[i8; 256]>,
     input: &[i8],
     output: &mut [i8],
+    room: &mut [i8],
 ) {
     let [a, b, c, d, e] = axes;
     let along = |axis: &Axis| {
         let (from, to) = (axis.from as usize, axis.to as usize);
         (0..axis.count as usize).map(move |at| (at * from, at * to))
     };
+    let rows = room.len() / e.count as usize;
+    let through_room = e.to == 1 && rows > 0 && (table.is_some() || e.from == 2);
     for (a_from, a_to) in along(a) {
         for (b_from, b_to) in along(b) {
             for (c_from, c_to) in along(c) {
-                for (d_from, d_to) in along(d) {
-                    let (from, to) = (a_from + b_from + c_from + d_from, a_to + b_to + c_to + d_to);
+                let (from, to) = (a_from + b_from + c_from, a_to + b_to + c_to);
+                let (input, output) = (&input[from..], &mut output[to..]);
+                if through_room {
+                    for first in (0..d.count as usize).step_by(rows) {
+                        let count = rows.min(d.count as usize - first);
+                        let (from, to) = (first * d.from as usize, first * d.to as usize);
+                        let some = [Axis { count: count as u32, ..*d }, *e];
+                        block(level, &some, table, &input[from..], &mut output[to..], room);
+                    }
+                    continue;
+                }
+                for (from, to) in along(d) {
                     run(level, e, table, &input[from..], &mut output[to..]);
                 }
             }
         }
+    }
+}
+
+/// Rows by way of memory where they lie together: the more values there are at once, the faster they are mapped.
+fn block(
+    level: Level,
+    [d, e]: &[Axis; 2],
+    table: Option<&[i8; 256]>,
+    input: &[i8],
+    output: &mut [i8],
+    room: &mut [i8],
+) {
+    let (row, rows) = (e.count as usize, d.count as usize);
+    let room = &mut room[..rows * row];
+    if d.from == e.count * e.from {
+        run(level, &Axis { count: e.count * d.count, ..*e }, None, input, room);
+    } else {
+        for (at, to) in room.chunks_exact_mut(row).enumerate() {
+            run(level, e, None, &input[at * d.from as usize..], to);
+        }
+    }
+    if let Some(table) = table {
+        level.table(table, room);
+    }
+    for (at, from) in room.chunks_exact(row).enumerate() {
+        few(from, &mut output[at * d.to as usize..][..row]);
     }
 }
 
@@ -121,14 +163,46 @@ pub(super) fn means(
     }
 }
 
-/// Exponentials of the differences 0, -1 to -255.
-pub(super) fn exponentials(multiplier: i32, shift: i8) -> Box<[i32; 256]> {
-    Box::new(core::array::from_fn(|at| exp_of_difference(multiplier, shift, -(at as i32))))
+/// Exponentials of the differences 0, -1 to -255 to the largest value of a pixel.
+#[derive(Debug)]
+pub(super) struct Softmax {
+    exact: [i32; 256],
+    /// As they are summed up; zeros where a difference counts nothing.
+    summands: [i32; 256],
+    /// The largest of those from a difference on.
+    most: [i32; 256],
+    /// Differences that count.
+    count: usize,
 }
 
-/// Softmax over the channels of each pixel, in place.
-pub(super) fn softmax(exponentials: &[i32; 256], diff_min: i32, values: &mut [i8], channels: usize) {
-    // A difference of two bytes fits one.
-    let exp = |difference: i32| exponentials[usize::from(difference.unsigned_abs() as u8)];
-    softmax_by(exp, diff_min, values, channels);
+impl Softmax {
+    pub(super) fn new(multiplier: i32, shift: i8, diff_min: i32) -> Box<Self> {
+        let count = (1 - i64::from(diff_min)).clamp(0, 256) as usize;
+        let exact = core::array::from_fn(|at| exp_of_difference(multiplier, shift, -(at as i32)));
+        let mut softmax = Self { exact, summands: [0; 256], most: [i32::MIN; 256], count };
+        let mut most = i32::MIN;
+        for at in (0..count).rev() {
+            softmax.summands[at] = summand(exact[at]);
+            most = most.max(exact[at]);
+            softmax.most[at] = most;
+        }
+        Box::new(softmax)
+    }
+
+    /// Softmax over the channels of each pixel, in place.
+    pub(super) fn apply(&self, values: &mut [i8], channels: usize) {
+        for pixel in values.chunks_exact_mut(channels) {
+            let max = pixel.iter().fold(i8::MIN, |max, &value| max.max(value));
+            // A difference of two bytes fits one.
+            let place = |value: i8| usize::from(max.wrapping_sub(value) as u8);
+            let sum = pixel.iter().fold(0i32, |sum, &value| sum.wrapping_add(self.summands[place(value)]));
+            let division = Division::by(sum);
+            // The shares of most values are rounded to nothing.
+            let counted = self.most[..self.count].partition_point(|&most| division.of(most) > i8::MIN);
+            for value in pixel {
+                let at = place(*value);
+                *value = if at < counted { division.of(self.exact[at]) } else { i8::MIN };
+            }
+        }
+    }
 }

@@ -76,8 +76,7 @@ enum Kernel {
     Table(Box<[i8; 256]>),
     MeanI8,
     AveragePoolI8(PoolQuant),
-    /// With its exponentials.
-    SoftmaxI8(Box<[i32; 256]>),
+    SoftmaxI8(Box<int8_maps::Softmax>),
     /// With the table that maps the values.
     CopyI8(Option<Box<[i8; 256]>>),
     /// The kernels that every target has.
@@ -121,6 +120,7 @@ impl<'m> Program<'m> {
                 (Kernel::ConvI8(conv) | Kernel::ConvPoolI8(conv, _), _) => conv.band().div_ceil(4),
                 (Kernel::DepthwiseI8(conv), _) => conv.band().div_ceil(4),
                 (Kernel::MeanI8, Op::Mean { output, .. }) => output.shape.c as usize,
+                (Kernel::CopyI8(_), _) => int8_maps::COPY_ROOM.div_ceil(4),
                 (Kernel::AveragePoolI8(_), Op::Pool(pool)) => int8_maps::means_room(pool.input.shape),
                 (Kernel::BinaryI8(_), Op::Binary(op)) => repeated(&op.b.shape).div_ceil(4),
                 _ => 0,
@@ -211,8 +211,8 @@ fn kernel(op: &Op, weights: &[u8], level: Level) -> Option<Kernel> {
         Op::Activate { activation, .. } => Some(Kernel::Activate(*activation)),
         Op::Softmax { numbers, .. } => Some(match *numbers {
             SoftmaxNumbers::F32 => Kernel::Softmax,
-            SoftmaxNumbers::I8 { multiplier, shift, .. } => {
-                Kernel::SoftmaxI8(int8_maps::exponentials(multiplier, shift))
+            SoftmaxNumbers::I8 { multiplier, shift, diff_min } => {
+                Kernel::SoftmaxI8(int8_maps::Softmax::new(multiplier, shift, diff_min))
             }
         }),
         Op::Table { table, .. } => Some(Kernel::Table(mapping(table)?)),
@@ -454,21 +454,23 @@ impl Team<'_> {
                     int8_maps::means(level, (op, quant), input, number * rows, output, sums);
                 });
             }
-            (Op::Softmax { input, output, numbers }, Kernel::SoftmaxI8(exponentials)) => {
-                let SoftmaxNumbers::I8 { diff_min, .. } = *numbers else { return None };
+            (Op::Softmax { input, output, .. }, Kernel::SoftmaxI8(softmax)) => {
                 let to = bytes_of(output, Element::I8);
                 network::move_to(arena, bytes_of(input, Element::I8), &to)?;
                 let values: &mut [i8] = cast_slice_mut(arena.get_mut(to)?);
                 let row = output.shape.c as usize;
                 let chunk = values.len().div_ceil(self.threads.count()).next_multiple_of(row);
                 self.threads.chunks(values, chunk.max(GRAIN / row * row), self.locals, |_, _, values| {
-                    int8_maps::softmax(exponentials, diff_min, values, row);
+                    softmax.apply(values, row);
                 });
             }
             (Op::Copy(copy), Kernel::CopyI8(table)) => {
                 let ranges = [range_of(&copy.input), range_of(&copy.output)];
                 let [from, to] = arena.get_disjoint_mut(ranges).ok()?;
-                int8_maps::copy(level, &copy.axes, table.as_deref(), cast_slice(from), cast_slice_mut(to));
+                let band: &mut [i8] = cast_slice_mut(&mut self.locals.first_mut()?.band);
+                let room = &mut band[..int8_maps::COPY_ROOM];
+                let (from, to) = (cast_slice(from), cast_slice_mut(to));
+                int8_maps::copy(level, &copy.axes, table.as_deref(), from, to, room);
             }
             _ => return None,
         }

@@ -13,6 +13,13 @@ use crate::kernels::pool_taps;
 pub(super) trait Value: bytemuck::Pod {
     /// Raises values to those of another slice.
     fn raise(level: Level, a: &mut [Self], b: &[Self]);
+
+    /// Raises pixels of `channels` values to those of another slice, whose starts lie `step` values apart.
+    fn raise_pixels(level: Level, a: &mut [Self], b: &[Self], channels: usize, step: usize) {
+        for (a, b) in a.chunks_exact_mut(channels).zip(b.chunks(step)) {
+            Self::raise(level, a, &b[..channels]);
+        }
+    }
 }
 
 impl Value for f32 {
@@ -24,6 +31,10 @@ impl Value for f32 {
 impl Value for i8 {
     fn raise(level: Level, a: &mut [Self], b: &[Self]) {
         level.raise_i8(a, b);
+    }
+
+    fn raise_pixels(level: Level, a: &mut [Self], b: &[Self], channels: usize, step: usize) {
+        level.raise_pixels(a, b, channels, step);
     }
 }
 
@@ -69,25 +80,22 @@ fn one<'a, T: Value, F: Fn(&mut [T])>(
     }
     out.fill(least);
     let [_, kernel] = pool.window.kernel.map(usize::from);
-    let pad = usize::from(pool.window.pad[1]);
-    if pool.window.stride[1] == 1 {
+    let (pad, stride) = (usize::from(pool.window.pad[1]), usize::from(pool.window.stride[1]));
+    let outputs = pool.output.shape.w as usize;
+    for tap in 0..kernel {
         // A tap reads all columns that it finds inside, at once.
-        for tap in 0..kernel {
-            let (to, from) = (pad.saturating_sub(tap), tap.saturating_sub(pad));
-            let outputs = pool.output.shape.w as usize;
-            if to >= outputs || from >= width {
-                continue;
-            }
-            let count = (outputs - to).min(width - from) * channels;
-            let (to, from) = (to * channels, from * channels);
-            T::raise(level, &mut out[to..to + count], &highest[from..from + count]);
+        let to = pad.saturating_sub(tap).div_ceil(stride);
+        let from = to * stride + tap - pad.min(to * stride + tap);
+        if to >= outputs || from >= width {
+            continue;
         }
-    } else {
-        for (x, out) in out.chunks_exact_mut(channels).enumerate() {
-            let taps = pool_taps(pool, 1, x);
-            for pixel in highest[taps.start * channels..taps.end * channels].chunks_exact(channels) {
-                T::raise(level, out, pixel);
-            }
+        let count = (outputs - to).min((width - from).div_ceil(stride));
+        let out = &mut out[to * channels..(to + count) * channels];
+        let highest = &highest[from * channels..];
+        if stride == 1 {
+            T::raise(level, out, &highest[..count * channels]);
+        } else {
+            T::raise_pixels(level, out, highest, channels, stride * channels);
         }
     }
     (max.finish)(out);

@@ -23,7 +23,7 @@ pub(crate) use simple::{
     BinaryQuant, Sampling, binary_f32, binary_i8, copy, dequantize, quantize, resize_f32, resize_i8, table,
 };
 #[cfg(feature = "host")]
-pub(crate) use softmax::{exp_of_difference, softmax_by};
+pub(crate) use softmax::{Division, exp_of_difference, summand};
 pub(crate) use softmax::{softmax_f32, softmax_i8};
 
 /// The operators that are worth more than one implementation. Outputs hold whole rows, from row `first`.

@@ -70,13 +70,15 @@ unsafe fn channels<S: Int, const LEFT: bool>(row: &Row, out: *mut i8) {
                 pixels::<S, LEFT, 8>(&own, x, out, n);
                 x += 8;
             }
-            if x + 4 <= row.width {
-                pixels::<S, LEFT, 4>(&own, x, out, n);
-                x += 4;
-            }
             while x < row.width {
-                pixels::<S, LEFT, 1>(&own, x, out, n);
-                x += 1;
+                if row.width >= 4 {
+                    // The last ones may be done twice.
+                    pixels::<S, LEFT, 4>(&own, x.min(row.width - 4), out, n);
+                    x += 4;
+                } else {
+                    pixels::<S, LEFT, 1>(&own, x, out, n);
+                    x += 1;
+                }
             }
         }
     }
@@ -91,6 +93,18 @@ macro_rules! each {
         $(if $number < $count {
             let $at = $number;
             $body
+        })+
+    };
+}
+
+/// Rescales and stores the sums of four neighbours at a time.
+macro_rules! four {
+    ($S:ty, $left:ident, $count:expr, $acc:ident, $scale:ident, $row:ident, $to:ident, $n:ident, $([$first:literal: $($at:literal)+])+) => {
+        $(if $first + 4 <= $count {
+            // The remainder is for counts whose code never runs.
+            let values = [$(<$S>::rescale::<$left>($acc[$at % $count], &$scale)),+];
+            let places = [$($to.wrapping_add($at * $row.channels)),+];
+            <$S>::store_four(places, values, &$row.limits, $n);
         })+
     };
 }
@@ -123,20 +137,8 @@ unsafe fn pixels<S: Int, const LEFT: bool, const N: usize>(row: &Row, x: usize, 
         }
         let scale = S::load_scale(row.scales);
         let to = out.add(x * row.channels);
-        if N >= 4 && n == S::LANES {
-            for first in [0, 4] {
-                if first < N {
-                    let own = to.add(first * row.channels);
-                    let places = [0, 1, 2, 3].map(|at| own.wrapping_add(at * row.channels));
-                    let values = [
-                        S::rescale::<LEFT>(acc[first % N], &scale),
-                        S::rescale::<LEFT>(acc[(first + 1) % N], &scale),
-                        S::rescale::<LEFT>(acc[(first + 2) % N], &scale),
-                        S::rescale::<LEFT>(acc[(first + 3) % N], &scale),
-                    ];
-                    S::store_four(places, values, &row.limits);
-                }
-            }
+        if N >= 4 {
+            four!(S, LEFT, N, acc, scale, row, to, n, [0: 0 1 2 3] [4: 4 5 6 7]);
         } else {
             each!(N, at => {
                 let values = S::rescale::<LEFT>(acc[at], &scale);

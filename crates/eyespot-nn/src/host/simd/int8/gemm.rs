@@ -187,29 +187,30 @@ unsafe fn finish_rows<S: Int, const LEFT: bool>(
         // SAFETY: as the caller of `finish` says; scales come in whole vectors.
         unsafe {
             let scale = S::load_scale(block.scales.add(vector * PER_LANE * S::LANES));
-            let step = vectors * S::LANES;
-            let mut from = sums.add(vector * S::LANES);
-            let mut to = output.add(vector * S::LANES);
-            let mut left = rows;
-            while left >= 4 && n == S::LANES {
+            let from = sums.add(vector * S::LANES);
+            let to = output.add(vector * S::LANES);
+            if rows < 4 {
+                for row in 0..rows {
+                    let values = S::rescale::<LEFT>(S::load(from.add(row * vectors * S::LANES)), &scale);
+                    S::store_bytes(to.add(row * block.stride), values, &block.limits, n);
+                }
+                continue;
+            }
+            // Four at a time; the last ones may be done twice.
+            let mut row = 0;
+            while row < rows {
+                let first = row.min(rows - 4);
+                let (step, stride) = (vectors * S::LANES, block.stride);
+                let (from, to) = (from.add(first * step), to.add(first * stride));
                 let values = [
                     S::rescale::<LEFT>(S::load(from), &scale),
                     S::rescale::<LEFT>(S::load(from.add(step)), &scale),
                     S::rescale::<LEFT>(S::load(from.add(2 * step)), &scale),
                     S::rescale::<LEFT>(S::load(from.add(3 * step)), &scale),
                 ];
-                let places = [to, to.add(block.stride), to.add(2 * block.stride), to.add(3 * block.stride)];
-                S::store_four(places, values, &block.limits);
-                from = from.add(4 * step);
-                to = to.wrapping_add(4 * block.stride);
-                left -= 4;
-            }
-            while left > 0 {
-                let values = S::rescale::<LEFT>(S::load(from), &scale);
-                S::store_bytes(to, values, &block.limits, n);
-                from = from.wrapping_add(step);
-                to = to.wrapping_add(block.stride);
-                left -= 1;
+                let places = [to, to.add(stride), to.add(2 * stride), to.add(3 * stride)];
+                S::store_four(places, values, &block.limits, n);
+                row += 4;
             }
         }
     }

@@ -97,6 +97,13 @@ macro_rules! compile {
             /// # Safety
             /// The CPU has the instructions.
             $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn raise_pixels(a: &mut [i8], b: &[i8], channels: usize, step: usize) {
+                super::maps::raise_pixels(a, b, channels, step);
+            }
+
+            /// # Safety
+            /// The CPU has the instructions.
+            $(#[target_feature(enable = $feature)])?
             pub(super) unsafe fn accumulate(sums: &mut [i32], values: &[i8]) {
                 super::maps::accumulate(sums, values);
             }
@@ -221,6 +228,12 @@ impl Level {
     pub(crate) fn raise_i8(self, a: &mut [i8], b: &[i8]) {
         // SAFETY: a level is proof that the CPU has its instructions.
         unsafe { of!(self, raise(a, b)) }
+    }
+
+    /// Raises pixels of `channels` values to pixels of another slice, whose starts lie `step` values apart.
+    pub(crate) fn raise_pixels(self, a: &mut [i8], b: &[i8], channels: usize, step: usize) {
+        // SAFETY: a level is proof that the CPU has its instructions.
+        unsafe { of!(self, raise_pixels(a, b, channels, step)) }
     }
 
     /// Adds values to sums.

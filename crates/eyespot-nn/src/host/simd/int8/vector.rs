@@ -76,16 +76,16 @@ pub(super) trait Int: Copy + Debug {
     /// Adds the zero point, clamps, and writes the first `n` values as bytes.
     unsafe fn store_bytes(to: *mut i8, values: Self::I32, limits: &Limits, n: usize);
 
-    /// [`store_bytes`](Self::store_bytes) of four whole vectors.
+    /// [`store_bytes`](Self::store_bytes) of four vectors.
     #[inline(always)]
-    unsafe fn store_four(to: [*mut i8; 4], values: [Self::I32; 4], limits: &Limits) {
+    unsafe fn store_four(to: [*mut i8; 4], values: [Self::I32; 4], limits: &Limits, n: usize) {
         let ([p, q, r, s], [a, b, c, d]) = (to, values);
         // SAFETY: as the caller says.
         unsafe {
-            Self::store_bytes(p, a, limits, Self::LANES);
-            Self::store_bytes(q, b, limits, Self::LANES);
-            Self::store_bytes(r, c, limits, Self::LANES);
-            Self::store_bytes(s, d, limits, Self::LANES);
+            Self::store_bytes(p, a, limits, n);
+            Self::store_bytes(q, b, limits, n);
+            Self::store_bytes(r, c, limits, n);
+            Self::store_bytes(s, d, limits, n);
         }
     }
 

@@ -122,7 +122,7 @@ impl Int for Vnni512 {
         }
     }
     #[inline(always)]
-    unsafe fn store_four(to: [*mut i8; 4], values: [__m512i; 4], limits: &Limits) {
+    unsafe fn store_four(to: [*mut i8; 4], values: [__m512i; 4], limits: &Limits, n: usize) {
         let [a, b, c, d] = values;
         let zero = _mm512_set1_epi16(limits.zero.into());
         let (low, high) = (_mm512_set1_epi8(limits.clamp[0]), _mm512_set1_epi8(limits.clamp[1]));
@@ -132,10 +132,20 @@ impl Int for Vnni512 {
         // Each quarter has four values of each vector.
         let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
         let bytes = _mm512_permutexvar_epi32(order, bytes);
-        _mm_storeu_si128(to[0].cast(), _mm512_castsi512_si128(bytes));
-        _mm_storeu_si128(to[1].cast(), _mm512_extracti32x4_epi32::<1>(bytes));
-        _mm_storeu_si128(to[2].cast(), _mm512_extracti32x4_epi32::<2>(bytes));
-        _mm_storeu_si128(to[3].cast(), _mm512_extracti32x4_epi32::<3>(bytes));
+        let (p, q) = (_mm512_castsi512_si128(bytes), _mm512_extracti32x4_epi32::<1>(bytes));
+        let (r, s) = (_mm512_extracti32x4_epi32::<2>(bytes), _mm512_extracti32x4_epi32::<3>(bytes));
+        if n == 16 {
+            _mm_storeu_si128(to[0].cast(), p);
+            _mm_storeu_si128(to[1].cast(), q);
+            _mm_storeu_si128(to[2].cast(), r);
+            _mm_storeu_si128(to[3].cast(), s);
+        } else {
+            let mask = mask16(n);
+            _mm_mask_storeu_epi8(to[0], mask, p);
+            _mm_mask_storeu_epi8(to[1], mask, q);
+            _mm_mask_storeu_epi8(to[2], mask, r);
+            _mm_mask_storeu_epi8(to[3], mask, s);
+        }
     }
     #[inline(always)]
     unsafe fn table(table: &[i8; 256], values: &mut [i8]) {

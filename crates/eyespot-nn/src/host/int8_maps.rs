@@ -190,19 +190,21 @@ impl Softmax {
     }
 
     /// Softmax over the channels of each pixel, in place.
-    pub(super) fn apply(&self, values: &mut [i8], channels: usize) {
+    pub(super) fn apply(&self, level: Level, values: &mut [i8], channels: usize) {
         for pixel in values.chunks_exact_mut(channels) {
             let max = pixel.iter().fold(i8::MIN, |max, &value| max.max(value));
             // A difference of two bytes fits one.
             let place = |value: i8| usize::from(max.wrapping_sub(value) as u8);
             let sum = pixel.iter().fold(0i32, |sum, &value| sum.wrapping_add(self.summands[place(value)]));
             let division = Division::by(sum);
-            // The shares of most values are rounded to nothing.
+            // The shares of most differences are rounded to nothing.
             let counted = self.most[..self.count].partition_point(|&most| division.of(most) > i8::MIN);
-            for value in pixel {
-                let at = place(*value);
-                *value = if at < counted { division.of(self.exact[at]) } else { i8::MIN };
+            let mut table = [i8::MIN; 256];
+            let values = table[..=usize::from(max as u8 ^ 0x80)].iter_mut().rev();
+            for (share, &exp) in values.zip(&self.exact[..counted]) {
+                *share = division.of(exp);
             }
+            level.table(&table, pixel);
         }
     }
 }

@@ -461,7 +461,7 @@ impl Team<'_> {
                 let row = output.shape.c as usize;
                 let chunk = values.len().div_ceil(self.threads.count()).next_multiple_of(row);
                 self.threads.chunks(values, chunk.max(GRAIN / row * row), self.locals, |_, _, values| {
-                    softmax.apply(values, row);
+                    softmax.apply(level, values, row);
                 });
             }
             (Op::Copy(copy), Kernel::CopyI8(table)) => {

@@ -196,11 +196,23 @@ unsafe fn finish_rows<S: Int, const LEFT: bool>(
                 }
                 continue;
             }
-            // Four at a time; the last ones may be done twice.
+            let (step, stride) = (vectors * S::LANES, block.stride);
             let mut row = 0;
+            // Few channels: two pixels in a vector.
+            while S::HALVES && 2 * n <= S::LANES && row + 8 <= rows {
+                let from = from.add(row * step);
+                let values = [
+                    S::rescale::<LEFT>(S::load_halves(from, from.add(step)), &scale),
+                    S::rescale::<LEFT>(S::load_halves(from.add(2 * step), from.add(3 * step)), &scale),
+                    S::rescale::<LEFT>(S::load_halves(from.add(4 * step), from.add(5 * step)), &scale),
+                    S::rescale::<LEFT>(S::load_halves(from.add(6 * step), from.add(7 * step)), &scale),
+                ];
+                S::store_halves(to.add(row * stride), stride, values, &block.limits, n);
+                row += 8;
+            }
+            // Four at a time; the last ones may be done twice.
             while row < rows {
                 let first = row.min(rows - 4);
-                let (step, stride) = (vectors * S::LANES, block.stride);
                 let (from, to) = (from.add(first * step), to.add(first * stride));
                 let values = [
                     S::rescale::<LEFT>(S::load(from), &scale),

@@ -45,7 +45,10 @@ impl Scales {
         }
         let mut packed = Vec::new();
         for channels in channels.chunks(lanes) {
-            let all = || (0..lanes).map(|at| channels.get(at).copied().unwrap_or((0, 0, 0)));
+            // Few channels are there twice: then a vector holds two pixels.
+            let half = lanes / 2;
+            let place = |at: usize| if channels.len() <= half { at % half } else { at };
+            let all = || (0..lanes).map(|at| channels.get(place(at)).copied().unwrap_or((0, 0, 0)));
             let right = |shift: i8| if shift > 0 { 0 } else { -i32::from(shift) & 31 };
             packed.extend(all().map(|(multiplier, _, _)| multiplier));
             packed.extend(all().map(|(_, shift, _)| right(shift)));

@@ -6,8 +6,8 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::graph::{Rescale, Shape, Window};
-use crate::host::int8;
+use crate::graph::{Axis, Pool, PoolKind, PoolNumbers, PoolQuant, Rescale, Shape, Slot, Window};
+use crate::host::{int8, int8_maps, pool};
 use crate::kernels::{self, Kernels, Plain};
 
 /// Numbers from a seed.
@@ -204,6 +204,81 @@ proptest! {
         for level in Level::all() {
             let mut found = values.clone();
             level.table(table.first_chunk().unwrap(), &mut found);
+            prop_assert!(found == expected, "{}", level.name());
+        }
+    }
+
+    #[test]
+    fn copies(axes in prop::array::uniform3((1u32..9, 0u32..4)), inner in (1u32..40, 1u32..4, 1u32..3), mapped: bool, seed: u32) {
+        let inner = Axis { count: inner.0, from: inner.1, to: inner.2 };
+        // Outputs don't overlap; inputs may.
+        let mut reach = inner.count * inner.to;
+        let mut all = [Axis { count: 1, from: 1, to: 1 }; 5];
+        all[4] = inner;
+        for (at, &(count, gap)) in axes.iter().enumerate() {
+            let from = if gap == 0 { inner.count * inner.from } else { gap * 7 };
+            all[3 - at] = Axis { count, from, to: reach + gap };
+            reach = count * (reach + gap);
+        }
+        let input = signed(seed, all.iter().map(|axis| ((axis.count - 1) * axis.from) as usize).sum::<usize>() + 1);
+        let table = signed(!seed, 256);
+        let table = mapped.then_some(&table[..]);
+        let mut expected = vec![0x55u8; reach as usize];
+        kernels::copy(&all, 1, table, cast_slice(&input), &mut expected);
+        for level in Level::all() {
+            for room in [8, 100, 1 << 13] {
+                let mut found = vec![0x55; reach as usize];
+                let table = table.and_then(<[i8]>::first_chunk);
+                int8_maps::copy(level, &all, table, &input, &mut found, &mut vec![0; room]);
+                prop_assert!(found == cast_slice::<u8, i8>(&expected), "{}", level.name());
+            }
+        }
+    }
+
+    #[test]
+    fn softmax(len in 1usize..40, pixels in 1usize..4, scale in 1i32 << 30..=i32::MAX, shift in 15i8..28, spread in 0u32..8, seed: u32) {
+        let values: Vec<i8> = signed(seed, len * pixels).into_iter().map(|value| value >> spread).collect();
+        let diff_min = -((31i64 << 26 >> shift) as i32);
+        let mut expected = values.clone();
+        kernels::softmax_i8(scale, shift, diff_min, &mut expected, len);
+        for level in Level::all() {
+            let mut found = values.clone();
+            int8_maps::Softmax::new(scale, shift, diff_min).apply(level, &mut found, len);
+            prop_assert!(found == expected, "{}", level.name());
+        }
+    }
+
+    #[test]
+    fn pooling(case in cases(true), kind in 0..3, half_up: bool) {
+        let window = Window { dilation: [1, 1], ..case.window };
+        let kind = [PoolKind::Max, PoolKind::Average, PoolKind::AverageWithPadding][kind as usize];
+        let slot = |shape: Shape| Slot { offset: 0, shape };
+        let quant = PoolQuant { zero: case.zeros[0], clamp: case.clamp, half_up };
+        let (input, output) = (slot(case.input), slot(case.output));
+        let pool = Pool { kind, window, input, output, numbers: PoolNumbers::I8(quant) };
+        let values = signed(case.seed, case.input.len());
+        let mut expected = vec![0; case.output.len()];
+        if kind == PoolKind::Max {
+            kernels::max_i8(&pool, &quant, &values, &mut expected);
+        } else {
+            kernels::average_i8(&pool, &quant, &values, &mut expected);
+        }
+        let line = case.input.w as usize * case.input.c as usize;
+        let first = case.seed as usize % case.output.h as usize;
+        for level in Level::all() {
+            let mut found = vec![0x55; case.output.len()];
+            let parts = found.split_at_mut(first * case.output.w as usize * case.output.c as usize);
+            for (first, output) in [(first, parts.1), (0, parts.0)] {
+                if kind == PoolKind::Max {
+                    let finish = |out: &mut [i8]| out.iter_mut().for_each(|out| *out = (*out).min(quant.clamp[1]));
+                    let max = pool::Max { level, pool: &pool, least: quant.clamp[0], finish };
+                    let row = |y: usize| &values[y * line..(y + 1) * line];
+                    pool::rows(&max, row, first, output, &mut Aligned::new(line.div_ceil(4)));
+                } else {
+                    let mut sums = vec![0; int8_maps::means_room(case.input)];
+                    int8_maps::means(level, (&pool, &quant), &values, first, output, &mut sums);
+                }
+            }
             prop_assert!(found == expected, "{}", level.name());
         }
     }

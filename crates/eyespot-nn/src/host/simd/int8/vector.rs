@@ -89,6 +89,21 @@ pub(super) trait Int: Copy + Debug {
         }
     }
 
+    /// Can [`load_halves`](Self::load_halves) and [`store_halves`](Self::store_halves) be called?
+    const HALVES: bool = false;
+
+    /// The first halves of two vectors.
+    #[inline(always)]
+    unsafe fn load_halves(a: *const i32, _b: *const i32) -> Self::I32 {
+        // SAFETY: as the caller says.
+        unsafe { Self::load(a) }
+    }
+
+    /// [`store_bytes`](Self::store_bytes) of the halves of four vectors, `n` values of each, at equal distances.
+    #[inline(always)]
+    unsafe fn store_halves(_to: *mut i8, _step: usize, _values: [Self::I32; 4], _limits: &Limits, _n: usize) {
+    }
+
     /// Values that [`table`](Self::table) maps at once, at most 64; 0 where there is no such instruction.
     const TABLE: usize = 0;
 

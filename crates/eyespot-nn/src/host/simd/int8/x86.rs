@@ -123,17 +123,7 @@ impl Int for Vnni512 {
     }
     #[inline(always)]
     unsafe fn store_four(to: [*mut i8; 4], values: [__m512i; 4], limits: &Limits, n: usize) {
-        let [a, b, c, d] = values;
-        let zero = _mm512_set1_epi16(limits.zero.into());
-        let (low, high) = (_mm512_set1_epi8(limits.clamp[0]), _mm512_set1_epi8(limits.clamp[1]));
-        let first = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
-        let second = _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero);
-        let bytes = _mm512_min_epi8(_mm512_max_epi8(_mm512_packs_epi16(first, second), low), high);
-        // Each quarter has four values of each vector.
-        let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-        let bytes = _mm512_permutexvar_epi32(order, bytes);
-        let (p, q) = (_mm512_castsi512_si128(bytes), _mm512_extracti32x4_epi32::<1>(bytes));
-        let (r, s) = (_mm512_extracti32x4_epi32::<2>(bytes), _mm512_extracti32x4_epi32::<3>(bytes));
+        let [p, q, r, s] = quarters(values, limits);
         if n == 16 {
             _mm_storeu_si128(to[0].cast(), p);
             _mm_storeu_si128(to[1].cast(), q);
@@ -145,6 +135,29 @@ impl Int for Vnni512 {
             _mm_mask_storeu_epi8(to[1], mask, q);
             _mm_mask_storeu_epi8(to[2], mask, r);
             _mm_mask_storeu_epi8(to[3], mask, s);
+        }
+    }
+
+    const HALVES: bool = true;
+
+    #[inline(always)]
+    unsafe fn load_halves(a: *const i32, b: *const i32) -> __m512i {
+        let low = _mm512_castsi256_si512(_mm256_loadu_si256(a.cast()));
+        _mm512_inserti64x4::<1>(low, _mm256_loadu_si256(b.cast()))
+    }
+    #[inline(always)]
+    unsafe fn store_halves(to: *mut i8, step: usize, values: [__m512i; 4], limits: &Limits, n: usize) {
+        let mut to = to;
+        for pair in quarters(values, limits) {
+            let second = to.wrapping_add(step);
+            if n == 8 {
+                _mm_storel_epi64(to.cast(), pair);
+                _mm_storeh_pd(second.cast(), _mm_castsi128_pd(pair));
+            } else {
+                _mm_mask_storeu_epi8(to, mask16(n), pair);
+                _mm_mask_storeu_epi8(second, mask16(n), _mm_srli_si128::<8>(pair));
+            }
+            to = to.wrapping_add(2 * step);
         }
     }
     #[inline(always)]
@@ -162,6 +175,25 @@ impl Int for Vnni512 {
             _mm512_storeu_si512(block.as_mut_ptr().cast(), bytes);
         }
     }
+}
+
+/// The outputs of four vectors.
+#[inline(always)]
+unsafe fn quarters([a, b, c, d]: [__m512i; 4], limits: &Limits) -> [__m128i; 4] {
+    let zero = _mm512_set1_epi16(limits.zero.into());
+    let (low, high) = (_mm512_set1_epi8(limits.clamp[0]), _mm512_set1_epi8(limits.clamp[1]));
+    let first = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
+    let second = _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero);
+    let bytes = _mm512_min_epi8(_mm512_max_epi8(_mm512_packs_epi16(first, second), low), high);
+    // Each quarter has four values of each vector.
+    let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    let bytes = _mm512_permutexvar_epi32(order, bytes);
+    [
+        _mm512_castsi512_si128(bytes),
+        _mm512_extracti32x4_epi32::<1>(bytes),
+        _mm512_extracti32x4_epi32::<2>(bytes),
+        _mm512_extracti32x4_epi32::<3>(bytes),
+    ]
 }
 
 /// The values of the upper bytes of words, in the lower bytes; the upper ones are of no use.

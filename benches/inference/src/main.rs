@@ -47,7 +47,12 @@ fn cpu_seconds() -> f64 {
 }
 
 /// Answers the commands that come in. `run` gives the output where it is asked to.
-fn serve(version: &str, before: i64, start: Instant, mut run: impl FnMut(bool) -> Result<Vec<f32>>) -> Result {
+fn serve(
+    version: &str,
+    before: i64,
+    start: Instant,
+    mut run: impl FnMut(bool) -> Result<Vec<f32>>,
+) -> Result {
     let loaded = start.elapsed().as_secs_f64();
     run(false)?;
     let first = start.elapsed().as_secs_f64() - loaded;

@@ -96,20 +96,21 @@ fn run(level: Level, axis: &Axis, table: Option<&[i8; 256]>, input: &[i8], outpu
     }
 }
 
-/// Copies values. A call of `memcpy` costs more than some bytes: the last ones are copied twice.
+/// Copies values. A call of `memcpy` costs more than some bytes: the first ones and the last ones, some of them twice.
 #[inline]
 fn few(from: &[i8], to: &mut [i8]) {
     match from.len() {
-        16..=256 => twice::<16>(from, to),
-        8..16 => twice::<8>(from, to),
-        4..8 => twice::<4>(from, to),
+        4..8 => ends::<4>(from, to),
+        8..16 => ends::<8>(from, to),
+        16..=32 => ends::<16>(from, to),
+        33..=64 => ends::<32>(from, to),
         _ => to.copy_from_slice(from),
     }
 }
 
 #[inline(always)]
-fn twice<const N: usize>(from: &[i8], to: &mut [i8]) {
-    for (to, from) in to.as_chunks_mut::<N>().0.iter_mut().zip(from.as_chunks::<N>().0) {
+fn ends<const N: usize>(from: &[i8], to: &mut [i8]) {
+    if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), from.first_chunk::<N>()) {
         *to = *from;
     }
     if let (Some(to), Some(from)) = (to.last_chunk_mut::<N>(), from.last_chunk::<N>()) {

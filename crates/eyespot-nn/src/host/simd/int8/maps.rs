@@ -37,20 +37,26 @@ pub(super) fn raise(a: &mut [i8], b: &[i8]) {
 /// Raises pixels of `channels` values to pixels of another slice, whose starts lie `step` values apart.
 #[inline(always)]
 pub(super) fn raise_pixels(a: &mut [i8], b: &[i8], channels: usize, step: usize) {
-    for (a, b) in a.chunks_exact_mut(channels).zip(b.chunks(step)) {
-        let Some(b) = b.get(..channels) else { return };
-        match channels {
-            16.. => raise_twice::<16>(a, b),
-            8..16 => raise_twice::<8>(a, b),
-            _ => raise(a, b),
-        }
+    match channels {
+        8..16 => raise_each(a, b, [channels, step], raise_ends::<8>),
+        16..=32 => raise_each(a, b, [channels, step], raise_ends::<16>),
+        33..=64 => raise_each(a, b, [channels, step], raise_ends::<32>),
+        _ => raise_each(a, b, [channels, step], raise),
     }
 }
 
-/// Some values at a time; the last are raised twice, which changes nothing.
 #[inline(always)]
-fn raise_twice<const N: usize>(a: &mut [i8], b: &[i8]) {
-    for (a, b) in a.as_chunks_mut::<N>().0.iter_mut().zip(b.as_chunks::<N>().0) {
+fn raise_each(a: &mut [i8], b: &[i8], [channels, step]: [usize; 2], raise: impl Fn(&mut [i8], &[i8])) {
+    for (a, b) in a.chunks_exact_mut(channels).zip(b.chunks(step)) {
+        let Some(b) = b.get(..channels) else { return };
+        raise(a, b);
+    }
+}
+
+/// The first values and the last ones; some are raised twice, which changes nothing.
+#[inline(always)]
+fn raise_ends<const N: usize>(a: &mut [i8], b: &[i8]) {
+    if let (Some(a), Some(b)) = (a.first_chunk_mut::<N>(), b.first_chunk::<N>()) {
         raise(a, b);
     }
     if let (Some(a), Some(b)) = (a.last_chunk_mut::<N>(), b.last_chunk::<N>()) {

@@ -1,16 +1,18 @@
 //! Runs a model in Eyespot's engine, for `compare.py`. `peers.py` does the same in engines that come as Python packages, and
 //! tells what is said over standard input and output.
 //!
-//! `eyespot-inference convert MODEL.onnx SIDE|- MODEL.eye` writes a model of Eyespot's own;
-//! `eyespot-inference profile MODEL.eye INPUT THREADS` prints the time of each layer.
+//! `eyespot-inference convert MODEL.onnx|MODEL.tflite SIDE|- MODEL.eye` writes a model of Eyespot's own,
+//! `eyespot-inference quantize MODEL.onnx SAMPLES MODEL.eye` one of int8 (SAMPLES: inputs, channels first, one after the
+//! other); `eyespot-inference profile MODEL.eye INPUT THREADS` prints the time of each layer.
 
 use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
+use eyespot_nn::graph::Element;
 use eyespot_nn::host::{Arena, Host, Level};
-use eyespot_nn::{Model, Network};
+use eyespot_nn::{Model, Network, Values, ValuesMut};
 use rustix::time::{ClockId, clock_gettime};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
@@ -21,8 +23,9 @@ fn main() -> Result {
     match words[..] {
         ["eyespot", model, input, threads] => eyespot(model, input, threads.parse()?),
         ["convert", from, side, to] => convert(from, side, to),
+        ["quantize", from, samples, to] => quantize(from, samples, to),
         ["profile", model, input, threads] => profile(model, input, threads.parse()?),
-        _ => Err("usage: eyespot-inference eyespot|convert|profile ...".into()),
+        _ => Err("usage: eyespot-inference eyespot|convert|quantize|profile ...".into()),
     }
 }
 
@@ -44,7 +47,12 @@ fn cpu_seconds() -> f64 {
 }
 
 /// Answers the commands that come in. `run` gives the output where it is asked to.
-fn serve(version: &str, before: i64, start: Instant, mut run: impl FnMut(bool) -> Result<Vec<f32>>) -> Result {
+fn serve(
+    version: &str,
+    before: i64,
+    start: Instant,
+    mut run: impl FnMut(bool) -> Result<Vec<f32>>,
+) -> Result {
     let loaded = start.elapsed().as_secs_f64();
     run(false)?;
     let first = start.elapsed().as_secs_f64() - loaded;
@@ -74,13 +82,51 @@ fn serve(version: &str, before: i64, start: Instant, mut run: impl FnMut(bool) -
     Ok(())
 }
 
-fn host(threads: usize) -> Result<Host> {
-    // An instruction set by name, for comparisons.
+/// A network with the kernels of an instruction set by name, for comparisons (`common` are those that every target has),
+/// or with the best ones.
+fn network<'m>(model: Model<'m>, threads: usize) -> Result<Network<'m, Arena>> {
+    let arena = Arena::new(model.arena_words());
     let level = match std::env::var("LEVEL") {
+        Ok(name) if name == "common" => return Ok(Network::new(model, arena)?),
         Ok(name) => Level::all().find(|level| level.name() == name).ok_or("this CPU has no such level")?,
         Err(_) => Level::best(),
     };
-    Ok(Host { threads, level })
+    Ok(Network::on_host(model, arena, Host { threads, level })?)
+}
+
+/// An input with the channels of a pixel together, quantised where the network's is.
+enum Input {
+    F32(Vec<f32>),
+    I8(Vec<i8>),
+}
+
+impl Input {
+    /// From a file of floats with channels first, or of bytes where the model is one of levels.
+    fn read(path: &str, model: &Model<'_>) -> Result<Self> {
+        let port = model.input(0).ok_or("no input")?;
+        if path.ends_with(".u8") {
+            return Ok(Self::I8(std::fs::read(path)?.iter().map(|&level| (level ^ 0x80) as i8).collect()));
+        }
+        let values = floats(path)?;
+        let channels = port.slot.shape.c as usize;
+        let values = transpose(&values, channels, values.len() / channels);
+        Ok(match port.element {
+            Element::F32 => Self::F32(values),
+            Element::I8 => {
+                let number = |value: &f32| (value / port.scale).round() + f32::from(port.zero_point);
+                Self::I8(values.iter().map(|value| number(value) as i8).collect())
+            }
+        })
+    }
+
+    fn write(&self, network: &mut Network<'_, Arena>) -> Result {
+        match (self, network.input_mut(0)) {
+            (Self::F32(from), ValuesMut::F32(to)) => to.copy_from_slice(from),
+            (Self::I8(from), ValuesMut::I8(to)) => to.copy_from_slice(from),
+            _ => return Err("the input is of another type".into()),
+        }
+        Ok(())
+    }
 }
 
 /// Channels first to channels last, or back.
@@ -89,31 +135,53 @@ fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
 }
 
 fn eyespot(path: &str, input: &str, threads: usize) -> Result {
-    let input = floats(input)?;
     let before = memory("VmRSS")?;
     let start = Instant::now();
     let bytes = std::fs::read(path)?;
     let model = Model::load(&bytes)?;
-    let mut network = Network::on_host(model, Arena::new(model.arena_words()), host(threads)?)?;
-    let shape = model.input(0).ok_or("no input")?.slot.shape;
-    let output = model.output(0).ok_or("no output")?.slot.shape;
-    let input = transpose(&input, shape.c as usize, input.len() / shape.c as usize);
+    let mut network = network(model, threads)?;
+    let output = model.output(0).ok_or("no output")?;
+    let input = Input::read(input, &model)?;
     serve(env!("CARGO_PKG_VERSION"), before, start, |wanted| {
-        network.input_mut(0).f32().ok_or("the input is quantised")?.copy_from_slice(&input);
+        input.write(&mut network)?;
         network.run();
         if !wanted {
             return Ok(Vec::new());
         }
-        let values = network.output(0).f32().ok_or("the output is quantised")?;
+        let values: Vec<f32> = match network.output(0) {
+            Values::F32(values) => values.to_vec(),
+            Values::I8(values) => {
+                let zero = f32::from(output.zero_point);
+                values.iter().map(|&value| (f32::from(value) - zero) * output.scale).collect()
+            }
+        };
         // The other engines give their images channels first.
-        let channels = output.c as usize;
-        Ok(if output.h > 1 { transpose(values, values.len() / channels, channels) } else { values.to_vec() })
+        let shape = output.slot.shape;
+        let channels = shape.c as usize;
+        Ok(if shape.h > 1 { transpose(&values, values.len() / channels, channels) } else { values })
     })
 }
 
 fn convert(from: &str, side: &str, to: &str) -> Result {
     let size = if side == "-" { None } else { Some([side.parse()?; 2]) };
-    let graph = eyespot_convert::Graph::from_onnx(&std::fs::read(from)?, size)?;
+    let bytes = std::fs::read(from)?;
+    let graph = if from.ends_with(".tflite") {
+        eyespot_convert::Graph::from_tflite(&bytes)?
+    } else {
+        eyespot_convert::Graph::from_onnx(&bytes, size)?
+    };
+    write(graph, to)
+}
+
+fn quantize(from: &str, samples: &str, to: &str) -> Result {
+    let graph = eyespot_convert::Graph::from_onnx(&std::fs::read(from)?, None)?;
+    let [height, width] = graph.input_size().ok_or("the input is no image")?;
+    let (pixels, samples) = (height * width, floats(samples)?);
+    let samples = samples.chunks_exact(3 * pixels).map(|sample| transpose(sample, 3, pixels));
+    write(graph.quantized(samples)?, to)
+}
+
+fn write(graph: eyespot_convert::Graph, to: &str) -> Result {
     let name = Path::new(to).file_stem().unwrap_or_default().to_string_lossy();
     let converted = graph.with_name(name).build()?;
     std::fs::write(to, converted.bytes)?;
@@ -124,12 +192,11 @@ fn convert(from: &str, side: &str, to: &str) -> Result {
 fn profile(path: &str, input: &str, threads: usize) -> Result {
     let bytes = std::fs::read(path)?;
     let model = Model::load(&bytes)?;
-    let mut network = Network::on_host(model, Arena::new(model.arena_words()), host(threads)?)?;
-    let input = floats(input)?;
+    let mut network = network(model, threads)?;
+    let input = Input::read(input, &model)?;
     let mut layers: Vec<(f64, String)> = Vec::new();
     for _ in 0..50 {
-        let values = network.input_mut(0).f32().ok_or("the input is quantised")?;
-        values.copy_from_slice(&input);
+        input.write(&mut network)?;
         let (mut at, mut start) = (0, Instant::now());
         network.run_with(|layer, _| {
             let time = start.elapsed().as_secs_f64();

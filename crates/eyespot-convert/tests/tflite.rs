@@ -8,7 +8,8 @@ use eyespot_convert::{ColorOrder, Converted, Graph, ImageFit, Task};
 use eyespot_core::{
     ClassId, Frame, ImageView, PixelFormat, PredictOptions, Predictions, PredictionsStorage, Predictor,
 };
-use eyespot_nn::graph::Op;
+use eyespot_nn::graph::{Op, Shape};
+use eyespot_nn::host::{Arena, Host, Level};
 use eyespot_nn::{Model, Network, NnError, NnPredictor, NnStorage};
 
 fn convert(name: &str) -> Option<Converted> {
@@ -50,9 +51,36 @@ fn every_layer_equals_the_interpreter() {
                 assert_eq!(i64::from(output[class as usize]), value, "{name}, input {index}, class {class}");
             }
         }
+        hosts_do_the_same(name, &model, input);
         let sums: Vec<_> = sums.into_iter().map(Crc::hex).collect();
         let layers: Vec<_> = layers.iter().map(|sum| sum.as_str().unwrap()).collect();
         assert_eq!(sums, layers, "{name}");
+    }
+}
+
+/// Every instruction set and number of threads gives the bytes of the plain kernels, layer by layer.
+fn hosts_do_the_same(name: &str, model: &Model<'_>, input: Shape) {
+    let levels = image(1, input.h, input.w, input.c);
+    let fill = |to: &mut [i8]| {
+        for (to, level) in to.iter_mut().zip(&levels) {
+            *to = (level ^ 0x80) as i8;
+        }
+    };
+    let mut plain = Network::new(*model, arena(model.arena_bytes())).unwrap();
+    fill(plain.input_mut(0).i8().unwrap());
+    let mut expected = Vec::new();
+    plain.run_plain_with(|_, bytes| expected.push(bytes.to_vec()));
+    for level in Level::all() {
+        for threads in 1..=3 {
+            let arena = Arena::new(model.arena_words());
+            let mut network = Network::on_host(*model, arena, Host { threads, level }).unwrap();
+            fill(network.input_mut(0).i8().unwrap());
+            let mut layers = expected.iter();
+            network.run_with(|layer, bytes| {
+                let same = layers.next().unwrap() == bytes;
+                assert!(same, "{name}, {}, {} with {threads} threads", layer.name, level.name());
+            });
+        }
     }
 }
 
@@ -112,6 +140,18 @@ fn every_operator_equals_the_interpreter() {
             base64(case["output"].as_str().unwrap()).iter().map(|&value| value as i8).collect();
         let output = network.output(0).i8().unwrap();
         assert_eq!(output, expected, "{name}");
+        for level in Level::all() {
+            let host = Host { threads: 2, level };
+            let mut network = Network::on_host(model, Arena::new(model.arena_words()), host).unwrap();
+            for (index, input) in case["inputs"].as_array().unwrap().iter().enumerate() {
+                let values = base64(input.as_str().unwrap());
+                for (to, from) in network.input_mut(index).i8().unwrap().iter_mut().zip(&values) {
+                    *to = *from as i8;
+                }
+            }
+            network.run();
+            assert_eq!(network.output(0).i8().unwrap(), expected, "{name} {}", level.name());
+        }
     }
 }
 

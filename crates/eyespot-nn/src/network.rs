@@ -361,12 +361,12 @@ pub(crate) fn run_op<K: Kernels>(op: &Op, arena: &mut [u8], weights: &[u8]) -> O
 }
 
 /// A convolution with its constants.
-enum Resolved<'a> {
+pub(crate) enum Resolved<'a> {
     I8(ConvI8<'a>),
     F32(ConvF32<'a>),
 }
 
-fn resolve<'a>(conv: &Conv, weights: &'a [u8]) -> Option<Resolved<'a>> {
+pub(crate) fn resolve<'a>(conv: &Conv, weights: &'a [u8]) -> Option<Resolved<'a>> {
     let bytes = |span: &Span| weights.get(range_of(span));
     let (window, input, output) = (conv.window, conv.input.shape, conv.output.shape);
     let bias = words(bytes(&conv.bias)?);

@@ -2,24 +2,29 @@
 
 pub(crate) mod aligned;
 mod conv;
+mod int8;
+mod int8_maps;
 mod pool;
 pub(crate) mod simd;
 mod threads;
 
+use std::boxed::Box;
 use std::vec::Vec;
 
 use bytemuck::{cast_slice, cast_slice_mut};
 
 use self::aligned::Aligned;
 use self::conv::Conv;
+use self::pool::Max;
 use self::simd::Depthwise;
 use self::threads::Threads;
-use crate::check::{bytes_of, range_of};
+use crate::check::{bytes_of, element_of, range_of};
 use crate::graph::{
     Activation, Binary, BinaryNumbers, Conv as ConvOp, ConvNumbers, Element, Op, Pool, PoolKind, PoolNumbers,
-    Shape, SoftmaxNumbers,
+    PoolQuant, Shape, SoftmaxNumbers, Span,
 };
-use crate::kernels::Fast;
+use crate::kernels::{BinaryQuant, Fast, mean_of};
+use crate::network::Resolved;
 use crate::{Layer, Model, network};
 
 pub use aligned::Arena;
@@ -49,6 +54,8 @@ pub(crate) struct Local {
     ring: Aligned,
     /// The maxima of some rows.
     highest: Aligned,
+    /// Input rows as quantised convolutions take them, and sums.
+    band: Aligned,
 }
 
 /// What computes a layer.
@@ -61,6 +68,17 @@ enum Kernel {
     Binary(Activation),
     Activate(Activation),
     Softmax,
+    ConvI8(Box<int8::Conv>),
+    DepthwiseI8(Box<int8::Separate>),
+    MaxPoolI8([i8; 2]),
+    ConvPoolI8(Box<int8::Conv>, [i8; 2]),
+    BinaryI8(Box<simd::int8::Binary>),
+    Table(Box<[i8; 256]>),
+    MeanI8,
+    AveragePoolI8(PoolQuant),
+    SoftmaxI8(Box<int8_maps::Softmax>),
+    /// With the table that maps the values.
+    CopyI8(Option<Box<[i8; 256]>>),
     /// The kernels that every target has.
     Common,
 }
@@ -84,23 +102,34 @@ impl<'m> Program<'m> {
                 (layer, kernel)
             })
             .collect();
-        let (mut ring, mut highest) = (0, 0);
+        // In floats.
+        let (mut ring, mut highest, mut band) = (0, 0, 0);
         for (layer, kernel) in &layers {
             if let (Op::Pool(pool) | Op::ConvPool { pool, .. }, false) =
                 (&layer.op, matches!(kernel, Kernel::Common))
             {
                 let Shape { w, c, .. } = pool.input.shape;
-                let row = w as usize * c as usize;
-                highest = highest.max(row);
+                let bytes = element_of(&pool.numbers).bytes();
+                let row = w as usize * c as usize * bytes;
+                highest = highest.max(row.div_ceil(4));
                 if matches!(layer.op, Op::ConvPool { .. }) {
-                    ring = ring.max(row * usize::from(pool.window.kernel[0]));
+                    ring = ring.max((row * usize::from(pool.window.kernel[0])).div_ceil(4));
                 }
             }
+            band = band.max(match (kernel, &layer.op) {
+                (Kernel::ConvI8(conv) | Kernel::ConvPoolI8(conv, _), _) => conv.band().div_ceil(4),
+                (Kernel::DepthwiseI8(conv), _) => conv.band().div_ceil(4),
+                (Kernel::MeanI8, Op::Mean { output, .. }) => output.shape.c as usize,
+                (Kernel::CopyI8(_), _) => int8_maps::COPY_ROOM.div_ceil(4),
+                (Kernel::AveragePoolI8(_), Op::Pool(pool)) => int8_maps::means_room(pool.input.shape),
+                (Kernel::BinaryI8(_), Op::Binary(op)) => repeated(&op.b.shape).div_ceil(4),
+                _ => 0,
+            });
         }
         let threads = Threads::new(host.threads);
-        let locals = (0..threads.count())
-            .map(|_| Local { ring: Aligned::new(ring), highest: Aligned::new(highest) })
-            .collect();
+        let local =
+            || Local { ring: Aligned::new(ring), highest: Aligned::new(highest), band: Aligned::new(band) };
+        let locals = (0..threads.count()).map(|_| local()).collect();
         Self { level, layers, threads, locals }
     }
 
@@ -122,36 +151,84 @@ fn words(bytes: &[u8]) -> &[[u8; 4]] {
 
 /// The kernel of an operator; `None` where the common ones do it.
 fn kernel(op: &Op, weights: &[u8], level: Level) -> Option<Kernel> {
+    let quantised = |conv: &ConvOp| match network::resolve(conv, weights)? {
+        Resolved::I8(resolved) => int8::Conv::new(level, &resolved, conv.depthwise).map(Box::new),
+        Resolved::F32(_) => None,
+    };
     let dense = |conv: &ConvOp| -> Option<Conv> {
         let ConvNumbers::F32(activation) = conv.numbers else { return None };
         let constants =
             [weights.get(range_of(&conv.weights))?, weights.get(range_of(&conv.bias))?].map(words);
         Some(Conv::new(level, conv.window, [conv.input.shape, conv.output.shape], constants, activation))
     };
+    let mapping = |span: &Span| -> Option<Box<[i8; 256]>> {
+        let table: &[i8] = cast_slice(weights.get(range_of(span))?);
+        Some(Box::new(*table.first_chunk()?))
+    };
     match op {
-        Op::Conv(conv) if conv.depthwise => {
-            let ConvNumbers::F32(activation) = conv.numbers else { return None };
-            let bytes = [weights.get(range_of(&conv.weights))?, weights.get(range_of(&conv.bias))?];
-            let [taps, bias] = bytes.map(words);
-            let shapes = (conv.input.shape, conv.output.shape);
-            Some(Kernel::Depthwise(Depthwise::new(level, conv.window, shapes, taps, bias)?, activation))
-        }
-        Op::Conv(conv) => dense(conv).map(Kernel::Conv),
-        Op::ConvPool { conv, pool } if !conv.depthwise => {
-            let PoolNumbers::F32(activation) = pool.numbers else { return None };
-            Some(Kernel::ConvPool(dense(conv)?, activation))
-        }
-        Op::Pool(Pool { kind: PoolKind::Max, numbers: PoolNumbers::F32(activation), .. }) => {
-            Some(Kernel::MaxPool(*activation))
-        }
-        Op::Binary(Binary { numbers: BinaryNumbers::F32(activation), a, b, .. }) => {
+        Op::Conv(conv) => match (conv.numbers, conv.depthwise) {
+            (ConvNumbers::F32(_), false) => dense(conv).map(Kernel::Conv),
+            (ConvNumbers::F32(activation), true) => {
+                let bytes = [weights.get(range_of(&conv.weights))?, weights.get(range_of(&conv.bias))?];
+                let [taps, bias] = bytes.map(words);
+                let shapes = (conv.input.shape, conv.output.shape);
+                let conv = Depthwise::new(level, conv.window, shapes, taps, bias)?;
+                Some(Kernel::Depthwise(conv, activation))
+            }
+            (ConvNumbers::I8(_), true) if conv.input.shape.c > 1 => {
+                let Resolved::I8(resolved) = network::resolve(conv, weights)? else { return None };
+                int8::Separate::new(level, &resolved).map(|conv| Kernel::DepthwiseI8(Box::new(conv)))
+            }
+            (ConvNumbers::I8(_), _) => quantised(conv).map(Kernel::ConvI8),
+        },
+        Op::ConvPool { conv, pool } => match pool.numbers {
+            PoolNumbers::F32(activation) if !conv.depthwise => {
+                Some(Kernel::ConvPool(dense(conv)?, activation))
+            }
+            PoolNumbers::F32(_) => None,
+            PoolNumbers::I8(quant) => Some(Kernel::ConvPoolI8(quantised(conv)?, quant.clamp)),
+        },
+        Op::Pool(pool) if pool.kind != PoolKind::Max => match pool.numbers {
+            PoolNumbers::I8(quant) => int8_maps::has_means(pool).then_some(Kernel::AveragePoolI8(quant)),
+            PoolNumbers::F32(_) => None,
+        },
+        Op::Pool(Pool { numbers, .. }) => Some(match numbers {
+            PoolNumbers::F32(activation) => Kernel::MaxPool(*activation),
+            PoolNumbers::I8(quant) => Kernel::MaxPoolI8(quant.clamp),
+        }),
+        Op::Binary(Binary { kind, numbers, a, b, .. }) => {
             let (a, b) = (a.shape, b.shape);
-            (a == b || b == Shape::new(1, 1, a.c)).then_some(Kernel::Binary(*activation))
+            (a == b || b == Shape::new(1, 1, a.c)).then_some(())?;
+            match *numbers {
+                BinaryNumbers::F32(activation) => Some(Kernel::Binary(activation)),
+                BinaryNumbers::I8 { a, b, output, left_shift, clamp } => {
+                    let quant = BinaryQuant { a, b, output, left_shift, clamp };
+                    let binary = simd::int8::Binary::new(level, *kind, quant)?;
+                    Some(Kernel::BinaryI8(Box::new(binary)))
+                }
+            }
         }
         Op::Activate { activation, .. } => Some(Kernel::Activate(*activation)),
-        Op::Softmax { numbers: SoftmaxNumbers::F32, .. } => Some(Kernel::Softmax),
+        Op::Softmax { numbers, .. } => Some(match *numbers {
+            SoftmaxNumbers::F32 => Kernel::Softmax,
+            SoftmaxNumbers::I8 { multiplier, shift, diff_min } => {
+                Kernel::SoftmaxI8(int8_maps::Softmax::new(multiplier, shift, diff_min))
+            }
+        }),
+        Op::Table { table, .. } => Some(Kernel::Table(mapping(table)?)),
+        Op::Copy(copy) if copy.element == Element::I8 => Some(Kernel::CopyI8(match &copy.table {
+            Some(table) => Some(mapping(table)?),
+            None => None,
+        })),
+        Op::Mean { .. } => Some(Kernel::MeanI8),
         _ => None,
     }
+}
+
+/// Values of a row of a right side that are repeated: enough for whole vectors.
+const fn repeated(b: &Shape) -> usize {
+    let row = b.c as usize;
+    if row >= 512 { row } else { 512 / row * row }
 }
 
 /// Values that are worth a thread, for functions of single values.
@@ -205,8 +282,10 @@ impl Team<'_> {
                 let row = op.output.shape.w as usize * op.output.shape.c as usize;
                 let rows = self.share(op.output.shape.h as usize, row * usize::from(op.window.kernel[0]));
                 let line = |y: usize| &input[y * width..(y + 1) * width];
+                let finish = |out: &mut [f32]| level.activate(*activation, out);
+                let max = Max { level, pool: op, least: f32::NEG_INFINITY, finish };
                 self.threads.chunks(output, rows * row, self.locals, |local, number, output| {
-                    pool::rows(level, op, *activation, line, number * rows, output, &mut local.highest);
+                    pool::rows(&max, line, number * rows, output, &mut local.highest);
                 });
             }
             (Op::ConvPool { conv: op, pool }, Kernel::ConvPool(conv, activation)) => {
@@ -218,9 +297,12 @@ impl Team<'_> {
                 // Rows between two threads' shares are computed twice.
                 let rows = (h as usize).div_ceil(self.threads.count());
                 let units = op.output.shape.w as usize / conv.unit();
+                let finish = |out: &mut [f32]| level.activate(*activation, out);
+                let max = Max { level, pool, least: f32::NEG_INFINITY, finish };
                 self.threads.chunks(output, rows * row, self.locals, |local, number, output| {
-                    let compute = |y: usize, out: &mut [f32]| conv.compute(input, y * units, out);
-                    pool::through_ring(level, pool, *activation, number * rows, output, local, compute);
+                    let compute =
+                        |y: usize, out: &mut [f32], _: &mut [u8]| conv.compute(input, y * units, out);
+                    pool::through_ring(&max, number * rows, output, local, compute);
                 });
             }
             (Op::Binary(op), Kernel::Binary(activation)) => {
@@ -262,8 +344,145 @@ impl Team<'_> {
                     values.chunks_exact_mut(row).for_each(|values| level.softmax(values));
                 });
             }
-            _ => network::run_op::<Fast>(op, arena, weights)?,
+            (_, Kernel::Common) => network::run_op::<Fast>(op, arena, weights)?,
+            _ => self.run_i8(op, kernel, arena)?,
         }
         Some(())
+    }
+
+    /// Quantised operators.
+    fn run_i8(&mut self, op: &Op, kernel: &Kernel, arena: &mut [u8]) -> Option<()> {
+        let level = self.level;
+        match (op, kernel) {
+            (Op::Conv(op), Kernel::ConvI8(conv)) => {
+                let ranges = [bytes_of(&op.input, Element::I8), bytes_of(&op.output, Element::I8)];
+                let [input, output] = arena.get_disjoint_mut(ranges).ok()?;
+                let (input, output) = (cast_slice(input), cast_slice_mut(output));
+                let units = conv.chunk(self.threads.count());
+                let chunk = units * conv.unit() * op.output.shape.c as usize;
+                self.threads.chunks(output, chunk, self.locals, |local, number, output| {
+                    conv.compute(input, number * units, output, cast_slice_mut(&mut local.band));
+                });
+            }
+            (Op::Conv(op), Kernel::DepthwiseI8(conv)) => {
+                let ranges = [bytes_of(&op.input, Element::I8), bytes_of(&op.output, Element::I8)];
+                let [input, output] = arena.get_disjoint_mut(ranges).ok()?;
+                let (input, output) = (cast_slice(input), cast_slice_mut(output));
+                let row = op.output.shape.w as usize * op.output.shape.c as usize;
+                let rows = self.share(op.output.shape.h as usize, row * op.window.taps());
+                self.threads.chunks(output, rows * row, self.locals, |local, number, output| {
+                    conv.rows(input, number * rows, output, cast_slice_mut(&mut local.band));
+                });
+            }
+            (Op::Pool(op), Kernel::MaxPoolI8([low, high])) => {
+                let ranges = [bytes_of(&op.input, Element::I8), bytes_of(&op.output, Element::I8)];
+                let [input, output] = arena.get_disjoint_mut(ranges).ok()?;
+                let (input, output): (&[i8], _) = (cast_slice(input), cast_slice_mut(output));
+                let width = op.input.shape.w as usize * op.input.shape.c as usize;
+                let row = op.output.shape.w as usize * op.output.shape.c as usize;
+                let rows = self.share(op.output.shape.h as usize, row * usize::from(op.window.kernel[0]));
+                let line = |y: usize| &input[y * width..(y + 1) * width];
+                let max = Max { level, pool: op, least: *low, finish: at_most(*high) };
+                self.threads.chunks(output, rows * row, self.locals, |local, number, output| {
+                    pool::rows(&max, line, number * rows, output, &mut local.highest);
+                });
+            }
+            (Op::ConvPool { conv: op, pool }, Kernel::ConvPoolI8(conv, [low, high])) => {
+                let ranges = [bytes_of(&op.input, Element::I8), bytes_of(&pool.output, Element::I8)];
+                let [input, output] = arena.get_disjoint_mut(ranges).ok()?;
+                let (input, output) = (cast_slice(input), cast_slice_mut(output));
+                let Shape { h, w, c } = pool.output.shape;
+                let row = w as usize * c as usize;
+                // Rows between two threads' shares are computed twice.
+                let rows = (h as usize).div_ceil(self.threads.count());
+                let units = op.output.shape.w as usize / conv.unit();
+                let max = Max { level, pool, least: *low, finish: at_most(*high) };
+                self.threads.chunks(output, rows * row, self.locals, |local, number, output| {
+                    let compute = |y: usize, out: &mut [i8], band: &mut [u8]| {
+                        conv.compute(input, y * units, out, band);
+                    };
+                    pool::through_ring(&max, number * rows, output, local, compute);
+                });
+            }
+            (Op::Binary(op), Kernel::BinaryI8(binary)) => {
+                let to = bytes_of(&op.output, Element::I8);
+                network::move_to(arena, bytes_of(&op.a, Element::I8), &to)?;
+                let [a, b] = arena.get_disjoint_mut([to, bytes_of(&op.b, Element::I8)]).ok()?;
+                let (a, b): (&mut [i8], &[i8]) = (cast_slice_mut(a), cast_slice(b));
+                let row = op.b.shape.c as usize;
+                let same = op.a.shape == op.b.shape;
+                let chunk = a.len().div_ceil(self.threads.count()).max(GRAIN).next_multiple_of(row);
+                self.threads.chunks(a, chunk, self.locals, |local, number, a| {
+                    if same {
+                        binary.apply(a, &b[number * chunk..][..a.len()]);
+                        return;
+                    }
+                    let band: &mut [i8] = cast_slice_mut(&mut local.band);
+                    let rows = &mut band[..repeated(&op.b.shape)];
+                    rows.chunks_exact_mut(row).for_each(|to| to.copy_from_slice(b));
+                    a.chunks_mut(rows.len()).for_each(|a| binary.apply(a, &rows[..a.len()]));
+                });
+            }
+            (Op::Table { input, output, .. }, Kernel::Table(table)) => {
+                let to = bytes_of(output, Element::I8);
+                network::move_to(arena, bytes_of(input, Element::I8), &to)?;
+                let values: &mut [i8] = cast_slice_mut(arena.get_mut(to)?);
+                // Little work for each value.
+                let chunk = values.len().div_ceil(self.threads.count()).max(4 * GRAIN);
+                self.threads.chunks(values, chunk, self.locals, |_, _, values| level.table(table, values));
+            }
+            (Op::Mean { input, output, input_zero, rescale }, Kernel::MeanI8) => {
+                let ranges = [bytes_of(input, Element::I8), bytes_of(output, Element::I8)];
+                let [from, to] = arena.get_disjoint_mut(ranges).ok()?;
+                let (from, to): (&[i8], &mut [i8]) = (cast_slice(from), cast_slice_mut(to));
+                let band: &mut [i32] = cast_slice_mut(&mut self.locals.first_mut()?.band);
+                let sums = &mut band[..to.len()];
+                sums.fill(0);
+                from.chunks_exact(sums.len()).for_each(|pixel| level.accumulate(sums, pixel));
+                for (to, sum) in to.iter_mut().zip(sums) {
+                    *to = mean_of(input.shape, *input_zero, rescale, *sum);
+                }
+            }
+            (Op::Pool(op), Kernel::AveragePoolI8(quant)) => {
+                let ranges = [bytes_of(&op.input, Element::I8), bytes_of(&op.output, Element::I8)];
+                let [input, output] = arena.get_disjoint_mut(ranges).ok()?;
+                let (input, output) = (cast_slice(input), cast_slice_mut(output));
+                let row = op.output.shape.w as usize * op.output.shape.c as usize;
+                let rows = self.share(op.output.shape.h as usize, row * op.window.taps());
+                self.threads.chunks(output, rows * row, self.locals, |local, number, output| {
+                    let sums = cast_slice_mut(&mut local.band);
+                    int8_maps::means(level, (op, quant), input, number * rows, output, sums);
+                });
+            }
+            (Op::Softmax { input, output, .. }, Kernel::SoftmaxI8(softmax)) => {
+                let to = bytes_of(output, Element::I8);
+                network::move_to(arena, bytes_of(input, Element::I8), &to)?;
+                let values: &mut [i8] = cast_slice_mut(arena.get_mut(to)?);
+                let row = output.shape.c as usize;
+                let chunk = values.len().div_ceil(self.threads.count()).next_multiple_of(row);
+                self.threads.chunks(values, chunk.max(GRAIN / row * row), self.locals, |_, _, values| {
+                    softmax.apply(level, values, row);
+                });
+            }
+            (Op::Copy(copy), Kernel::CopyI8(table)) => {
+                let ranges = [range_of(&copy.input), range_of(&copy.output)];
+                let [from, to] = arena.get_disjoint_mut(ranges).ok()?;
+                let band: &mut [i8] = cast_slice_mut(&mut self.locals.first_mut()?.band);
+                let room = &mut band[..int8_maps::COPY_ROOM];
+                let (from, to) = (cast_slice(from), cast_slice_mut(to));
+                int8_maps::copy(level, &copy.axes, table.as_deref(), from, to, room);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+/// What follows a max pooling of quantised values.
+fn at_most(high: i8) -> impl Fn(&mut [i8]) + Copy {
+    move |out| {
+        if high < i8::MAX {
+            out.iter_mut().for_each(|value| *value = (*value).min(high));
+        }
     }
 }

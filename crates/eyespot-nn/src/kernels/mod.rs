@@ -16,12 +16,14 @@ mod tests;
 
 pub(crate) use conv::{ConvI8, conv_plain};
 pub(crate) use float::{ConvF32, activate, conv_f32, depthwise_f32, through_ring};
-#[cfg(feature = "host")]
-pub(crate) use pool::taps as pool_taps;
 pub(crate) use pool::{average_f32, average_i8, max_f32, max_i8, max_ring_row, mean_i8};
+#[cfg(feature = "host")]
+pub(crate) use pool::{mean_of, taps as pool_taps};
 pub(crate) use simple::{
     BinaryQuant, Sampling, binary_f32, binary_i8, copy, dequantize, quantize, resize_f32, resize_i8, table,
 };
+#[cfg(feature = "host")]
+pub(crate) use softmax::{Division, exp_of_difference, summand};
 pub(crate) use softmax::{softmax_f32, softmax_i8};
 
 /// The operators that are worth more than one implementation. Outputs hold whole rows, from row `first`.

@@ -148,10 +148,15 @@ pub(crate) fn average_f32(pool: &Pool, activation: Activation, input: &[f32], ou
 /// The mean of each channel over the whole image, scaled once.
 pub(crate) fn mean_i8(shape: Shape, input_zero: i8, rescale: &Rescale, input: &[i8], output: &mut [i8]) {
     let channels = shape.c as usize;
-    let zeros = (shape.h * shape.w) as i32 * i32::from(input_zero);
     for (channel, out) in output.iter_mut().enumerate() {
         let sum: i32 = input[channel..].iter().step_by(channels).map(|&value| i32::from(value)).sum();
-        let scaled = scale(sum - zeros, rescale.multiplier, rescale.shift);
-        *out = scaled.saturating_add(i32::from(rescale.zero)).clamp(-128, 127) as i8;
+        *out = mean_of(shape, input_zero, rescale, sum);
     }
+}
+
+/// The mean from the sum over the whole image.
+pub(crate) fn mean_of(shape: Shape, input_zero: i8, rescale: &Rescale, sum: i32) -> i8 {
+    let zeros = (shape.h * shape.w) as i32 * i32::from(input_zero);
+    let scaled = scale(sum - zeros, rescale.multiplier, rescale.shift);
+    scaled.saturating_add(i32::from(rescale.zero)).clamp(-128, 127) as i8
 }

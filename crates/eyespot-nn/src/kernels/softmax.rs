@@ -56,31 +56,54 @@ fn shift_left(value: i32, bits: u32) -> i32 {
     (i64::from(value) << bits).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
 }
 
+/// The exponential of a difference to the largest value, 31 fractional bits.
+pub(crate) fn exp_of_difference(multiplier: i32, shift: i8, difference: i32) -> i32 {
+    exp_of_negative(high_mul(difference.wrapping_shl(shift.max(0) as u32), multiplier))
+}
+
+/// An exponential as it is summed up: 12 integer bits, 19 fractional ones.
+pub(crate) fn summand(exp: i32) -> i32 {
+    rounding_shift(exp, 12)
+}
+
+/// What divides by a sum.
+pub(crate) struct Division {
+    inverse: i32,
+    bits: u32,
+}
+
+impl Division {
+    /// By a sum of [`summand`]s.
+    pub(crate) fn by(sum: i32) -> Self {
+        let headroom = sum.leading_zeros();
+        let unit = ((sum as u32).wrapping_shl(headroom) as i32).wrapping_sub(i32::MIN);
+        let bits = 12u32.saturating_sub(headroom).min(31) + 31 - 8;
+        Self { inverse: one_over_one_plus(unit), bits: bits.min(31) }
+    }
+
+    /// An exponential's share of the sum as an output.
+    pub(crate) fn of(&self, exp: i32) -> i8 {
+        let share = rounding_shift(high_mul(self.inverse, exp), self.bits);
+        share.saturating_sub(128).clamp(-128, 127) as i8
+    }
+}
+
 /// Softmax over the channels of each pixel, in place.
 pub(crate) fn softmax_i8(multiplier: i32, shift: i8, diff_min: i32, values: &mut [i8], channels: usize) {
-    let exp =
-        |difference: i32| exp_of_negative(high_mul(difference.wrapping_shl(shift.max(0) as u32), multiplier));
+    let exp = |difference: i32| exp_of_difference(multiplier, shift, difference);
     for pixel in values.chunks_exact_mut(channels) {
         let max = pixel.iter().fold(i8::MIN, |max, &value| max.max(value));
         let difference = |value: i8| i32::from(value) - i32::from(max);
-        // 12 integer bits, 19 fractional ones.
         let mut sum = 0i32;
         for &value in pixel.iter() {
             if difference(value) >= diff_min {
-                sum = sum.wrapping_add(rounding_shift(exp(difference(value)), 12));
+                sum = sum.wrapping_add(summand(exp(difference(value))));
             }
         }
-        let headroom = sum.leading_zeros();
-        let unit = ((sum as u32).wrapping_shl(headroom) as i32).wrapping_sub(i32::MIN);
-        let inverse = one_over_one_plus(unit);
-        let bits = 12u32.saturating_sub(headroom).min(31) + 31 - 8;
+        let division = Division::by(sum);
         for value in pixel {
-            *value = if difference(*value) >= diff_min {
-                let share = rounding_shift(high_mul(inverse, exp(difference(*value))), bits.min(31));
-                share.saturating_sub(128).clamp(-128, 127) as i8
-            } else {
-                i8::MIN
-            };
+            *value =
+                if difference(*value) >= diff_min { division.of(exp(difference(*value))) } else { i8::MIN };
         }
     }
 }

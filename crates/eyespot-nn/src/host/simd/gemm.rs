@@ -83,7 +83,7 @@ const SHARE: usize = 3;
 /// The same number. The compiler does not see that, and so can't turn a sum of two registers, which costs nothing in an
 /// address, into a pointer of its own for each row: there are not enough registers for those.
 #[inline(always)]
-fn opaque(number: usize) -> usize {
+pub(super) fn opaque(number: usize) -> usize {
     #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
     {
         let mut number = number;

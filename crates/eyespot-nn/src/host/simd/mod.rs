@@ -7,6 +7,7 @@
 
 mod depthwise;
 mod gemm;
+pub(crate) mod int8;
 mod maps;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -129,11 +130,11 @@ macro_rules! call {
         match $level.0 {
             Set::Any => on_any::$function($($argument),*),
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => on_avx512::$function($($argument),*),
+            Set::Avx512 | Set::Avx512Vnni => on_avx512::$function($($argument),*),
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => on_avx2::$function($($argument),*),
+            Set::Avx2 | Set::AvxVnni => on_avx2::$function($($argument),*),
             #[cfg(target_arch = "aarch64")]
-            Set::Neon => on_neon::$function($($argument),*),
+            Set::Neon | Set::NeonDot => on_neon::$function($($argument),*),
         }
     };
 }
@@ -142,11 +143,20 @@ macro_rules! call {
 enum Set {
     Any,
     #[cfg(target_arch = "x86_64")]
-    Avx512,
-    #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// AVX2 and the dot products of bytes.
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// AVX-512 with bytes and their dot products.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
     #[cfg(target_arch = "aarch64")]
     Neon,
+    /// NEON and the dot products of bytes.
+    #[cfg(target_arch = "aarch64")]
+    NeonDot,
 }
 
 /// An instruction set that this CPU has.
@@ -162,19 +172,28 @@ impl Level {
 
     /// All that this CPU has, the fastest last.
     pub fn all() -> impl Iterator<Item = Self> {
-        let mut found = [Some(Set::Any), None, None];
+        let mut found = [Some(Set::Any), None, None, None, None];
         #[cfg(all(target_arch = "x86_64", not(miri)))]
-        {
-            if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-                found[1] = Some(Set::Avx2);
+        if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+            found[1] = Some(Set::Avx2);
+            if std::is_x86_feature_detected!("avxvnni") {
+                found[2] = Some(Set::AvxVnni);
             }
             if std::is_x86_feature_detected!("avx512f") {
-                found[2] = Some(Set::Avx512);
+                found[3] = Some(Set::Avx512);
+                let bytes =
+                    std::is_x86_feature_detected!("avx512bw") && std::is_x86_feature_detected!("avx512vl");
+                if bytes && std::is_x86_feature_detected!("avx512vnni") {
+                    found[4] = Some(Set::Avx512Vnni);
+                }
             }
         }
         #[cfg(all(target_arch = "aarch64", not(miri)))]
         if std::arch::is_aarch64_feature_detected!("neon") {
             found[1] = Some(Set::Neon);
+            if std::arch::is_aarch64_feature_detected!("dotprod") {
+                found[2] = Some(Set::NeonDot);
+            }
         }
         found.into_iter().flatten().map(Self)
     }
@@ -185,11 +204,17 @@ impl Level {
         match self.0 {
             Set::Any => "plain",
             #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => "AVX2",
+            #[cfg(target_arch = "x86_64")]
+            Set::AvxVnni => "AVX-VNNI",
+            #[cfg(target_arch = "x86_64")]
             Set::Avx512 => "AVX-512",
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => "AVX2",
+            Set::Avx512Vnni => "AVX-512 VNNI",
             #[cfg(target_arch = "aarch64")]
             Set::Neon => "NEON",
+            #[cfg(target_arch = "aarch64")]
+            Set::NeonDot => "NEON dot product",
         }
     }
 
@@ -197,11 +222,11 @@ impl Level {
         match self.0 {
             Set::Any => portable::Portable::LANES,
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => x86::Avx512::LANES,
+            Set::Avx512 | Set::Avx512Vnni => x86::Avx512::LANES,
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => x86::Avx2::LANES,
+            Set::Avx2 | Set::AvxVnni => x86::Avx2::LANES,
             #[cfg(target_arch = "aarch64")]
-            Set::Neon => neon::Neon::LANES,
+            Set::Neon | Set::NeonDot => neon::Neon::LANES,
         }
     }
 
@@ -210,11 +235,11 @@ impl Level {
         match self.0 {
             Set::Any => portable::Portable::ROWS,
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => x86::Avx512::ROWS,
+            Set::Avx512 | Set::Avx512Vnni => x86::Avx512::ROWS,
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => x86::Avx2::ROWS,
+            Set::Avx2 | Set::AvxVnni => x86::Avx2::ROWS,
             #[cfg(target_arch = "aarch64")]
-            Set::Neon => neon::Neon::ROWS,
+            Set::Neon | Set::NeonDot => neon::Neon::ROWS,
         }
     }
 

@@ -1,0 +1,622 @@
+//! Quantised kernels, with the arithmetic of `kernels` bit for bit.
+//!
+//! They are written once, over [`vector::Int`], and compiled for each instruction set.
+
+mod depthwise;
+mod gemm;
+mod maps;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod portable;
+mod scale;
+#[cfg(test)]
+mod tests;
+mod vector;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use core::ops::Range;
+use std::vec;
+use std::vec::Vec;
+
+use bytemuck::{cast_slice, cast_slice_mut};
+
+pub(crate) use gemm::Run;
+pub(crate) use vector::Format;
+
+use self::scale::{Limits, Scales};
+use super::{Level, Set};
+use crate::graph::{BinaryKind, Rescale};
+use crate::host::aligned::Aligned;
+use crate::kernels::{BinaryQuant, ConvI8};
+
+/// The kernels compiled for an instruction set.
+macro_rules! compile {
+    ($name:ident, $S:ty, [$($vectors:literal: [$($rows:literal)+])+] $(, $feature:literal)?) => {
+        mod $name {
+            use super::depthwise::Row;
+            use super::gemm::{Block, Run, tiles};
+            use super::maps::Binary;
+            use super::vector::Int;
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
+                run: &Run,
+                input: *const u8,
+                weights: *const u8,
+                bias: *const i32,
+                sums: *mut i32,
+            ) {
+                // SAFETY: as for the generic function; the features are on.
+                unsafe { super::gemm::tile::<$S, ROWS, VECTORS>(run, input, weights, bias, sums) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn finish(block: &Block, sums: *const i32, output: *mut i8, rows: usize) {
+                // SAFETY: as for the generic function; the features are on.
+                unsafe { super::gemm::finish::<$S>(block, sums, output, rows) }
+            }
+
+            /// # Safety
+            /// As for `gemm::tile` and `gemm::finish`.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn product(block: &Block) {
+                // SAFETY: tiles cover the block and nothing else.
+                unsafe { tiles!($S, block, tile, finish, [$($vectors: [$($rows)+])+]) }
+            }
+
+            /// # Safety
+            /// As for `depthwise::row`.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn depthwise(row: &Row, out: *mut i8) {
+                // SAFETY: as for the generic function; the features are on.
+                unsafe { super::depthwise::row::<$S>(row, out) }
+            }
+
+            /// # Safety
+            /// The CPU has the instructions.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn interleave(rows: [&[i8]; 4], groups: &mut [u32]) {
+                super::depthwise::interleave::<$S>(rows, groups);
+            }
+
+            /// # Safety
+            /// The CPU has the instructions.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn prepare(from: &[i8], to: &mut [u8]) {
+                super::maps::prepare::<$S>(from, to);
+            }
+
+            /// # Safety
+            /// The CPU has the instructions.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn raise(a: &mut [i8], b: &[i8]) {
+                super::maps::raise(a, b);
+            }
+
+            /// # Safety
+            /// The CPU has the instructions.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn raise_pixels(a: &mut [i8], b: &[i8], channels: usize, step: usize) {
+                super::maps::raise_pixels(a, b, channels, step);
+            }
+
+            /// # Safety
+            /// The CPU has the instructions.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn accumulate(sums: &mut [i32], values: &[i8]) {
+                super::maps::accumulate(sums, values);
+            }
+
+            /// # Safety
+            /// The CPU has the instructions.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn every_second(from: &[i8], to: &mut [i8]) {
+                super::maps::every_second(from, to);
+            }
+
+            /// # Safety
+            /// The CPU has the instructions.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn means(
+                sums: &[i32],
+                count: i32,
+                half_up: bool,
+                clamp: [i8; 2],
+                to: &mut [i8],
+            ) {
+                super::maps::means(sums, count, half_up, clamp, to);
+            }
+
+            /// # Safety
+            /// The CPU has the instructions.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn table(table: &[i8; 256], values: &mut [i8]) {
+                // SAFETY: the features are on.
+                unsafe { super::maps::table::<$S>(table, values) }
+            }
+
+            /// # Safety
+            /// As for `maps::binary`.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn binary(binary: &Binary, a: &mut [i8], b: &[i8]) {
+                // SAFETY: as for the generic function; the features are on.
+                unsafe { super::maps::binary::<$S>(binary, a, b) }
+            }
+
+            pub(super) const LANES: usize = <$S as Int>::LANES;
+            pub(super) const ROWS: &[usize] = <$S as Int>::ROWS;
+            pub(super) const FORMAT: super::Format = <$S as Int>::FORMAT;
+        }
+    };
+}
+
+compile!(on_any, super::portable::Portable, [1: [1 2 3 4] 2: [1 2 3 4]]);
+#[cfg(target_arch = "x86_64")]
+compile!(
+    on_vnni512,
+    super::x86::Vnni512,
+    [1: [1 2 3 4 5 6 7 8 9 10 11 12 13 14] 2: [1 2 3 4 5 6 7 8 9 10 11 12 13 14] 3: [1 2 3 4 5 6 7 8 9]],
+    "avx512f,avx512bw,avx512vl,avx512vnni"
+);
+#[cfg(target_arch = "x86_64")]
+compile!(on_vnni256, super::x86::Avx<true>, [1: [1 2 3 4 5 6] 2: [1 2 3 4 5 6]], "avx2,avxvnni");
+#[cfg(target_arch = "x86_64")]
+compile!(on_avx2, super::x86::Avx<false>, [1: [1 2 3 4 5 6] 2: [1 2 3 4 5 6]], "avx2");
+#[cfg(target_arch = "aarch64")]
+compile!(
+    on_neon,
+    super::neon::Neon<false>,
+    [1: [1 2 3 4 5 6 7 8] 2: [1 2 3 4 5 6 7 8] 3: [1 2 3 4 5 6 7 8] 4: [1 2 3 4 5 6]],
+    "neon"
+);
+#[cfg(target_arch = "aarch64")]
+compile!(
+    on_neon_dot,
+    super::neon::Neon<true>,
+    [1: [1 2 3 4 5 6 7 8] 2: [1 2 3 4 5 6 7 8] 3: [1 2 3 4 5 6 7 8] 4: [1 2 3 4 5 6]],
+    "neon"
+);
+
+/// Something that is compiled for a level.
+macro_rules! of {
+    ($level:expr, $($what:tt)+) => {
+        match $level.0 {
+            Set::Any => on_any::$($what)+,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512Vnni => on_vnni512::$($what)+,
+            #[cfg(target_arch = "x86_64")]
+            Set::AvxVnni => on_vnni256::$($what)+,
+            // Without VNNI the wider vectors gain little.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 | Set::Avx512 => on_avx2::$($what)+,
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon => on_neon::$($what)+,
+            #[cfg(target_arch = "aarch64")]
+            Set::NeonDot => on_neon_dot::$($what)+,
+        }
+    };
+}
+
+impl Level {
+    const fn sums(self) -> usize {
+        of!(self, LANES)
+    }
+
+    const fn tile(self) -> &'static [usize] {
+        of!(self, ROWS)
+    }
+
+    /// How inputs of products are stored.
+    pub(crate) const fn format(self) -> Format {
+        of!(self, FORMAT)
+    }
+
+    /// Writes inputs as products take them. `to` has [`Format::bytes`] for each.
+    pub(crate) fn prepare(self, from: &[i8], to: &mut [u8]) {
+        // SAFETY: a level is proof that the CPU has its instructions.
+        unsafe { of!(self, prepare(from, to)) }
+    }
+
+    /// Makes groups of the values of rows, which must be as long; of the first two where groups are words.
+    pub(crate) fn interleave(self, rows: [&[i8]; 4], groups: &mut [u32]) {
+        // SAFETY: a level is proof that the CPU has its instructions.
+        unsafe { of!(self, interleave(rows, groups)) }
+    }
+
+    /// Raises values to those of another slice of the same length.
+    pub(crate) fn raise_i8(self, a: &mut [i8], b: &[i8]) {
+        // SAFETY: a level is proof that the CPU has its instructions.
+        unsafe { of!(self, raise(a, b)) }
+    }
+
+    /// Raises pixels of `channels` values to pixels of another slice, whose starts lie `step` values apart.
+    pub(crate) fn raise_pixels(self, a: &mut [i8], b: &[i8], channels: usize, step: usize) {
+        // SAFETY: a level is proof that the CPU has its instructions.
+        unsafe { of!(self, raise_pixels(a, b, channels, step)) }
+    }
+
+    /// Adds values to sums.
+    pub(crate) fn accumulate(self, sums: &mut [i32], values: &[i8]) {
+        // SAFETY: a level is proof that the CPU has its instructions.
+        unsafe { of!(self, accumulate(sums, values)) }
+    }
+
+    /// Copies every second value, the first included.
+    pub(crate) fn every_second(self, from: &[i8], to: &mut [i8]) {
+        // SAFETY: a level is proof that the CPU has its instructions.
+        unsafe { of!(self, every_second(from, to)) }
+    }
+
+    /// Means of sums of `count` values, at most [`MOST`], rounded; halves go up or away from zero.
+    pub(crate) fn means(self, sums: &[i32], count: i32, half_up: bool, clamp: [i8; 2], to: &mut [i8]) {
+        // SAFETY: a level is proof that the CPU has its instructions.
+        unsafe { of!(self, means(sums, count, half_up, clamp, to)) }
+    }
+
+    /// Maps every value by a table for -128 to 127.
+    pub(crate) fn table(self, table: &[i8; 256], values: &mut [i8]) {
+        // SAFETY: a level is proof that the CPU has its instructions.
+        unsafe { of!(self, table(table, values)) }
+    }
+}
+
+/// Most values of a mean.
+pub(crate) const MOST: usize = 1 << 14;
+
+/// Most passes over a window: each takes a weight of a byte.
+const PASSES: usize = 3;
+
+/// The part of a weight that a pass multiplies.
+fn part(weight: i32, pass: usize, format: Format) -> i32 {
+    if format == Format::Words {
+        return weight;
+    }
+    let mut left = weight;
+    for _ in 0..pass {
+        left -= left.clamp(-128, 127);
+    }
+    left.clamp(-128, 127)
+}
+
+/// Passes for some weights; `None` where they are too large.
+fn passes(mut weights: impl Iterator<Item = i32>, format: Format) -> Option<usize> {
+    if format == Format::Words {
+        return weights.all(|weight| i16::try_from(weight).is_ok()).then_some(1);
+    }
+    let of = |weight: i32| (1..=PASSES).find(|&pass| part(weight, pass, format) == 0);
+    weights.try_fold(1, |most: usize, weight| Some(most.max(of(weight)?)))
+}
+
+/// Writes a group of weights.
+fn pack(weights: [i32; 4], format: Format, group: &mut [u8]) {
+    match (format, group) {
+        (Format::Words, [a, b, c, d]) => {
+            [[*a, *b], [*c, *d]] = [weights[0], weights[1]].map(|weight| (weight as i16).to_ne_bytes());
+        }
+        (_, group) => {
+            for (to, weight) in group.iter_mut().zip(weights) {
+                *to = weight as i8 as u8;
+            }
+        }
+    }
+}
+
+/// Biases and scales of the channels of a convolution, in whole vectors. `weights` gives all weights of a channel.
+fn constants<I: Iterator<Item = i32>>(
+    level: Level,
+    conv: &ConvI8<'_>,
+    weights: impl Fn(usize) -> I,
+) -> Option<(Vec<i32>, Scales)> {
+    let (lanes, channels) = (level.sums(), conv.output.c as usize);
+    let word = |words: &[[u8; 4]], channel: usize| words.get(channel).map(|word| i32::from_le_bytes(*word));
+    let mut bias = Vec::with_capacity(channels.next_multiple_of(lanes));
+    let mut scales = Vec::with_capacity(channels);
+    for channel in 0..channels {
+        let own = word(conv.bias, channel)?;
+        let bound = weights(channel).fold(0, |sum: u64, weight| sum + 128 * u64::from(weight.unsigned_abs()));
+        scales.push((
+            word(conv.multipliers, channel)?,
+            *conv.shifts.get(channel)?,
+            bound + u64::from(own.unsigned_abs()),
+        ));
+        let raised = if level.format() == Format::Raised { 128 } else { 0 };
+        bias.push(weights(channel).fold(own, |sum, weight| sum.wrapping_sub(raised * weight)));
+    }
+    bias.resize(channels.next_multiple_of(lanes), 0);
+    Some((bias, Scales::new(lanes, scales.into_iter())?))
+}
+
+/// Weights of a convolution over all input channels, as the kernels of a level read them, in panels of some output
+/// channels.
+#[derive(Debug)]
+pub(crate) struct Panels {
+    level: Level,
+    weights: Aligned,
+    bias: Vec<i32>,
+    scales: Scales,
+    limits: Limits,
+    columns: usize,
+    /// Lines of a window, taps in a line and groups in a tap; passes.
+    depth: [usize; 4],
+}
+
+impl Panels {
+    /// Packs the weights. `None` where numbers lie outside what the kernels can do.
+    pub(crate) fn new(level: Level, conv: &ConvI8<'_>, depthwise: bool) -> Option<Self> {
+        let (lanes, columns, format) = (level.sums(), conv.output.c as usize, level.format());
+        let [kh, kw] = conv.window.kernel.map(usize::from);
+        let inputs = conv.input.c as usize;
+        if depthwise && inputs != 1 {
+            return None;
+        }
+        // Neighbouring taps lie together.
+        let (taps, len) = if conv.window.dilation[1] == 1 { (1, kw * inputs) } else { (kw, inputs) };
+        let values = kh * kw * inputs;
+        (conv.weights.len() == values * columns).then_some(())?;
+        let zero = i32::from(conv.weight_zero);
+        let weight = |channel: usize, value: usize| {
+            // Depthwise weights go tap by tap.
+            let at = if depthwise { value * columns + channel } else { channel * values + value };
+            i32::from(conv.weights[at]) - zero
+        };
+        let all = |channel: usize| (0..values).map(move |value| weight(channel, value));
+        let passes = passes((0..columns).flat_map(all), format)?;
+        let (bias, scales) = constants(level, conv, all)?;
+        let groups = len.div_ceil(format.group());
+        let depth = [kh, taps, groups, passes];
+        let size = depth.iter().product::<usize>() * columns.next_multiple_of(lanes);
+        let limits = Limits { zero: conv.output_zero, clamp: conv.clamp };
+        let mut panels = Self { level, weights: Aligned::new(size), bias, scales, limits, columns, depth };
+        for number in 0..panels.count() {
+            let Range { start, end } = panels.panel(number);
+            let room = 4 * (end - start).next_multiple_of(lanes);
+            let from = panels.offset(start);
+            let bytes: &mut [u8] = cast_slice_mut(&mut panels.weights);
+            let mut rows = bytes[from..].chunks_exact_mut(room);
+            for pass in 0..passes {
+                for tap in 0..kh * taps {
+                    for group in 0..groups {
+                        let Some(row) = rows.next() else { return None };
+                        for (channel, to) in (start..end).zip(row.chunks_exact_mut(4)) {
+                            let mut four = [0; 4];
+                            for (at, four) in four.iter_mut().enumerate().take(format.group()) {
+                                let at = group * format.group() + at;
+                                if at < len {
+                                    *four = part(weight(channel, tap * len + at), pass, format);
+                                }
+                            }
+                            pack(four, format, to);
+                        }
+                    }
+                }
+            }
+        }
+        Some(panels)
+    }
+
+    /// Where the weights of the panel with a first column start.
+    fn offset(&self, column: usize) -> usize {
+        4 * column * self.depth.iter().product::<usize>()
+    }
+
+    /// The columns of a panel: whole vectors but for the last.
+    fn panel(&self, number: usize) -> Range<usize> {
+        let lanes = self.level.sums();
+        let (vectors, count) = (self.columns.div_ceil(lanes), self.count());
+        let [start, end] = [number, number + 1].map(|number| number * vectors / count * lanes);
+        start..end.min(self.columns)
+    }
+
+    /// Most pixels of a tile of the widest panel.
+    pub(crate) fn rows(&self) -> usize {
+        let vectors = self.columns.div_ceil(self.level.sums()).div_ceil(self.count().max(1));
+        self.level.tile().get(vectors - 1).copied().unwrap_or(1)
+    }
+
+    /// Lines of a window, taps in a line, groups in a tap, and passes.
+    pub(crate) const fn depth(&self) -> [usize; 4] {
+        self.depth
+    }
+
+    /// Output channels.
+    pub(crate) const fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Number of panels.
+    pub(crate) fn count(&self) -> usize {
+        self.columns.div_ceil(self.level.sums()).div_ceil(self.level.tile().len())
+    }
+
+    /// A panel's output channels of some pixels. `input` starts with the first byte of the first window, `output` with the
+    /// first channel of the first pixel.
+    ///
+    /// # Panics
+    /// Where a slice is too short for the run, or the run does not fit the weights.
+    pub(crate) fn product(&self, panel: usize, run: &Run, input: &[u8], output: &mut [i8]) {
+        assert!(run.count > 0 && panel < self.count());
+        assert!([run.lines[0], run.taps[0], run.groups, run.passes] == self.depth);
+        assert!(input.len() >= run.reach() && output.len() >= run.count * self.columns);
+        let Range { start: column, end } = self.panel(panel);
+        let bytes: &[u8] = cast_slice(&self.weights);
+        let (weights, bias, scales) =
+            (&bytes[self.offset(column)..], &self.bias[column..], self.scales.from(column));
+        let room = (end - column).next_multiple_of(self.level.sums());
+        assert!(weights.len() >= 4 * room * run.depth() && bias.len() >= room);
+        assert!(scales.len() >= scale::PER_LANE * room);
+        let block = gemm::Block {
+            run: *run,
+            input: input.as_ptr(),
+            weights: weights.as_ptr(),
+            bias: bias.as_ptr(),
+            scales: scales.as_ptr(),
+            left: self.scales.left,
+            columns: end - column,
+            output: output[column..].as_mut_ptr(),
+            stride: self.columns,
+            limits: self.limits,
+        };
+        // SAFETY: a level is proof that the CPU has its instructions. All slices are as long as the assertions say.
+        unsafe { of!(self.level, product(&block)) }
+    }
+}
+
+/// A convolution of each channel for itself, with as many outputs as inputs.
+#[derive(Debug)]
+pub(crate) struct Depthwise {
+    level: Level,
+    weights: Aligned,
+    bias: Vec<i32>,
+    scales: Scales,
+    limits: Limits,
+    channels: usize,
+    /// Columns of the window, from one to the next, and from one output to the next.
+    columns: [usize; 3],
+    /// Width of the output.
+    width: usize,
+    /// Planes and passes.
+    counts: [usize; 2],
+}
+
+impl Depthwise {
+    /// Packs the weights. `None` where an input channel has several outputs, or where numbers lie outside what the kernels
+    /// can do.
+    pub(crate) fn new(level: Level, conv: &ConvI8<'_>) -> Option<Self> {
+        let (lanes, channels, format) = (level.sums(), conv.output.c as usize, level.format());
+        let [kh, kw] = conv.window.kernel.map(usize::from);
+        if conv.input.c != conv.output.c || conv.weights.len() != kh * kw * channels {
+            return None;
+        }
+        let zero = i32::from(conv.weight_zero);
+        let weight = |channel: usize, tap: usize| i32::from(conv.weights[tap * channels + channel]) - zero;
+        let all = |channel: usize| (0..kh * kw).map(move |tap| weight(channel, tap));
+        let passes = passes((0..channels).flat_map(all), format)?;
+        let (bias, scales) = constants(level, conv, all)?;
+        let planes = kh.div_ceil(format.group());
+        let mut packed = Aligned::new(channels.next_multiple_of(lanes) * passes * planes * kw);
+        let bytes: &mut [u8] = cast_slice_mut(&mut packed);
+        let mut groups = bytes.chunks_exact_mut(4);
+        for vector in 0..channels.div_ceil(lanes) {
+            for pass in 0..passes {
+                for plane in 0..planes {
+                    for column in 0..kw {
+                        for channel in vector * lanes..(vector + 1) * lanes {
+                            let mut four = [0; 4];
+                            for (at, four) in four.iter_mut().enumerate().take(format.group()) {
+                                let line = plane * format.group() + at;
+                                if line < kh && channel < channels {
+                                    *four = part(weight(channel, line * kw + column), pass, format);
+                                }
+                            }
+                            pack(four, format, groups.next()?);
+                        }
+                    }
+                }
+            }
+        }
+        let columns = [kw, usize::from(conv.window.dilation[1]), usize::from(conv.window.stride[1])];
+        Some(Self {
+            level,
+            weights: packed,
+            bias,
+            scales,
+            limits: Limits { zero: conv.output_zero, clamp: conv.clamp },
+            channels,
+            columns,
+            width: conv.output.w as usize,
+            counts: [planes, passes],
+        })
+    }
+
+    /// Planes of groups.
+    pub(crate) const fn planes(&self) -> usize {
+        self.counts[0]
+    }
+
+    /// Columns of the input that a row of the output looks at, padding included.
+    pub(crate) const fn reach(&self) -> usize {
+        let [kernel, dilation, stride] = self.columns;
+        (self.width - 1) * stride + (kernel - 1) * dilation + 1
+    }
+
+    /// Groups of a plane, with room for a vector that reaches over the end.
+    pub(crate) const fn plane(&self) -> usize {
+        self.reach() * self.channels + self.level.sums()
+    }
+
+    /// A row of the output from interleaved input rows: [`planes`](Self::planes) times [`plane`](Self::plane) groups.
+    ///
+    /// # Panics
+    /// Where a slice has another length.
+    pub(crate) fn row(&self, planes: &[u32], out: &mut [i8]) {
+        let room = self.channels.next_multiple_of(self.level.sums());
+        assert!(planes.len() == self.counts[0] * self.plane() && out.len() == self.width * self.channels);
+        assert!(self.weights.len() >= room * self.counts[0] * self.counts[1] * self.columns[0]);
+        assert!(self.bias.len() >= room && self.scales.from(0).len() >= scale::PER_LANE * room);
+        let row = depthwise::Row {
+            planes: planes.as_ptr().cast(),
+            plane: 4 * self.plane(),
+            counts: self.counts,
+            channels: self.channels,
+            columns: self.columns,
+            width: self.width,
+            weights: self.weights.as_ptr().cast(),
+            bias: self.bias.as_ptr(),
+            scales: self.scales.from(0).as_ptr(),
+            left: self.scales.left,
+            limits: self.limits,
+        };
+        // SAFETY: a level is proof that the CPU has its instructions. All slices are as long as the assertions say.
+        unsafe { of!(self.level, depthwise(&row, out.as_mut_ptr())) }
+    }
+}
+
+/// Arithmetic of two quantised tensors.
+#[derive(Debug)]
+pub(crate) struct Binary {
+    level: Level,
+    kind: BinaryKind,
+    quant: BinaryQuant,
+    scales: [Scales; 3],
+}
+
+impl Binary {
+    /// `None` where numbers lie outside what the kernels can do.
+    pub(crate) fn new(level: Level, kind: BinaryKind, quant: BinaryQuant) -> Option<Self> {
+        let lanes = level.sums();
+        let all = |multiplier: i32, shift: i8, bound: u64| {
+            Scales::new(lanes, vec![(multiplier, shift, bound); lanes].into_iter())
+        };
+        // A product does not scale its sides.
+        let none = Rescale { zero: 0, multiplier: 0, shift: 0 };
+        let [left, right] = if kind == BinaryKind::Mul { [none; 2] } else { [quant.a, quant.b] };
+        let lifted = 255u64.checked_shl(quant.left_shift.into())?;
+        let (sides, result) = match kind {
+            BinaryKind::Mul => (0, 255 * 255),
+            // A side that is not shifted to the left does not grow when it is scaled.
+            BinaryKind::Add | BinaryKind::Sub => (lifted, 2 * lifted),
+        };
+        let scales = [
+            all(left.multiplier, left.shift, sides)?,
+            all(right.multiplier, right.shift, sides)?,
+            all(quant.output.multiplier, quant.output.shift, result)?,
+        ];
+        scales.iter().all(|scale| !scale.left).then_some(Self { level, kind, quant, scales })
+    }
+
+    /// Combines two slices of one length, the first in place.
+    pub(crate) fn apply(&self, a: &mut [i8], b: &[i8]) {
+        let BinaryQuant { a: left, b: right, output, left_shift, clamp } = self.quant;
+        let [x, y, result] = &self.scales;
+        let binary = maps::Binary {
+            kind: self.kind,
+            zeros: [left.zero, right.zero],
+            lift: left_shift.into(),
+            scales: [x, y, result].map(|scale| scale.from(0).as_ptr()),
+            limits: Limits { zero: output.zero, clamp },
+        };
+        // SAFETY: a level is proof that the CPU has its instructions; the scales are a vector each.
+        unsafe { of!(self.level, binary(&binary, a, b)) }
+    }
+}

@@ -4,6 +4,7 @@ mod builder;
 mod error;
 mod fixed;
 mod fuse;
+mod histogram;
 mod ir;
 mod onnx;
 mod plan;

@@ -3,47 +3,23 @@
 //! The scheme is TensorFlow Lite's (arXiv:1712.05877 and its int8 specification): weights symmetric per output channel,
 //! activations with one scale and zero point per tensor, biases of 32 bits.
 
+use std::collections::HashMap;
+
 use eyespot_nn::graph::{Activation, BinaryNumbers, Element, PoolNumbers, PoolQuant, SoftmaxNumbers};
+use eyespot_nn::host::{Arena, Host};
 use eyespot_nn::{Model, Network};
 
 use crate::ConvertError;
 use crate::fixed::{multiplier, softmax};
+use crate::histogram::Histogram;
 use crate::ir::{Conv, ConvData, CopyOp, Graph, Id, Node, Op, Pool, Quant};
 use crate::tflite::{apply, binary_numbers, fold_zero, table};
 
 /// Scale and zero point of what lies in 0 to 1.
 const UNIT: Quant = Quant { scale: 1.0 / 256.0, zero: -128 };
 
-/// The values that a tensor had.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Range {
-    low: f32,
-    high: f32,
-}
-
-impl Range {
-    const EMPTY: Self = Self { low: 0.0, high: 0.0 };
-
-    fn include(&mut self, other: Self) {
-        self.low = self.low.min(other.low);
-        self.high = self.high.max(other.high);
-    }
-
-    fn of(values: impl Iterator<Item = f32>) -> Self {
-        let mut range = Self::EMPTY;
-        for value in values.filter(|value| value.is_finite()) {
-            range.include(Self { low: value, high: value });
-        }
-        range
-    }
-
-    /// Both ends and zero are representable.
-    fn quant(self) -> Quant {
-        let scale = ((self.high - self.low) / 255.0).max(1e-9);
-        let zero = (-128.0 - self.low / scale).round().clamp(-128.0, 127.0) as i8;
-        Quant { scale, zero }
-    }
-}
+/// Beyond this the sigmoid of a number is 0 or 1, to a part of 256, and its product with it 0 or the number.
+const SIGMOID: f32 = 8.0;
 
 impl Graph {
     /// Quantises a floating-point graph with one input. Each sample is an input as the network takes it: height, width
@@ -63,8 +39,8 @@ impl Graph {
             graph.take_outputs_apart();
         }
         graph.unfuse();
-        let ranges = observe(&graph, samples)?;
-        let quants = choose(&graph, &ranges);
+        let seen = observe(&graph, samples)?;
+        let quants = choose(&graph, &seen);
         rewrite(&graph, &quants)
     }
 
@@ -138,17 +114,19 @@ fn is_whole(copy: &CopyOp, len: usize) -> bool {
     dense && copy.from == 0 && expected == len
 }
 
-/// Runs the graph on every sample and notes the range of every tensor.
-fn observe(graph: &Graph, samples: impl IntoIterator<Item = Vec<f32>>) -> Result<Vec<Range>, ConvertError> {
+/// Runs the graph on every sample and notes the values of every tensor.
+fn observe(
+    graph: &Graph,
+    samples: impl IntoIterator<Item = Vec<f32>>,
+) -> Result<Vec<Histogram>, ConvertError> {
     let &[input] = graph.inputs.as_slice() else {
         return Err(ConvertError::Calibration("the network has more than one input".to_owned()));
     };
     let converted = graph.build_with(false)?;
     let model = Model::load(&converted.bytes).map_err(ConvertError::Load)?;
-    let arena = vec![0u64; model.arena_words()];
-    let mut network = Network::new(model, arena)
+    let mut network = Network::on_host(model, Arena::new(model.arena_words()), Host::default())
         .map_err(|error| ConvertError::Calibration(format!("the arena does not fit: {error}")))?;
-    let mut ranges = vec![Range::EMPTY; graph.tensors.len()];
+    let mut seen = vec![Histogram::new(); graph.tensors.len()];
     let mut count = 0;
     for sample in samples {
         let to = network.input_mut(0).f32();
@@ -162,12 +140,12 @@ fn observe(graph: &Graph, samples: impl IntoIterator<Item = Vec<f32>>) -> Result
             )));
         }
         to.copy_from_slice(&sample);
-        ranges[graph.root(input)].include(Range::of(sample.iter().copied()));
+        seen[graph.root(input)].add(sample.iter().copied());
         let mut nodes = graph.nodes.iter();
         network.run_with(|_, bytes| {
             if let Some(node) = nodes.next() {
                 let values = bytes.as_chunks::<4>().0.iter().map(|&value| f32::from_le_bytes(value));
-                ranges[graph.root(node.op.output())].include(Range::of(values));
+                seen[graph.root(node.op.output())].add(values);
             }
         });
         count += 1;
@@ -175,7 +153,7 @@ fn observe(graph: &Graph, samples: impl IntoIterator<Item = Vec<f32>>) -> Result
     if count == 0 {
         return Err(ConvertError::Calibration("there is no sample".to_owned()));
     }
-    Ok(ranges)
+    Ok(seen)
 }
 
 /// Tensors that must have one quantisation, by a representative.
@@ -195,8 +173,53 @@ impl Groups {
     }
 }
 
+/// What becomes of the tensors of each group.
+struct Uses {
+    /// Between which values they matter.
+    bounds: Vec<[f32; 2]>,
+    /// Rare values are what they are about: images, logits, and what leaves the network.
+    whole: Vec<bool>,
+}
+
+impl Uses {
+    fn of(graph: &Graph, groups: &Groups) -> Self {
+        let group = |id: Id| groups.find(graph.root(id));
+        let mut bounds = vec![None; graph.tensors.len()];
+        let mut whole = vec![false; graph.tensors.len()];
+        for id in graph.inputs.iter().chain(&graph.outputs) {
+            whole[group(*id)] = true;
+        }
+        for op in graph.nodes.iter().map(|node| &node.op) {
+            for id in op.inputs() {
+                let range = match op {
+                    Op::Activate { activation: Activation::Sigmoid, .. } => {
+                        whole[group(id)] = true;
+                        [-SIGMOID, SIGMOID]
+                    }
+                    Op::Activate { activation: Activation::Silu, .. } => [-SIGMOID, f32::INFINITY],
+                    Op::Softmax { .. } => {
+                        whole[group(id)] = true;
+                        [f32::NEG_INFINITY, f32::INFINITY]
+                    }
+                    _ => [f32::NEG_INFINITY, f32::INFINITY],
+                };
+                // Where several read it, all that matters to one of them.
+                let [low, high] = bounds[group(id)].unwrap_or(range);
+                bounds[group(id)] = Some([range[0].min(low), range[1].max(high)]);
+            }
+        }
+        let bounds =
+            bounds.into_iter().map(|range| range.unwrap_or([f32::NEG_INFINITY, f32::INFINITY])).collect();
+        Self { bounds, whole }
+    }
+
+    fn quant(&self, group: Id, seen: &Histogram) -> Quant {
+        if self.whole[group] { seen.whole(self.bounds[group]) } else { seen.best(self.bounds[group]) }
+    }
+}
+
 /// A quantisation for every tensor.
-fn choose(graph: &Graph, ranges: &[Range]) -> Vec<Quant> {
+fn choose(graph: &Graph, seen: &[Histogram]) -> Vec<Quant> {
     let mut groups = Groups((0..graph.tensors.len()).collect());
     // Results of concatenations, shuffles and paddings.
     let mut gathered = vec![false; graph.tensors.len()];
@@ -218,10 +241,12 @@ fn choose(graph: &Graph, ranges: &[Range]) -> Vec<Quant> {
             _ => {}
         }
     }
-    let mut joined = vec![Range::EMPTY; graph.tensors.len()];
-    for (id, range) in ranges.iter().enumerate() {
-        joined[groups.find(graph.root(id))].include(*range);
+    let mut joined: HashMap<Id, Histogram> = HashMap::new();
+    for (id, histogram) in seen.iter().enumerate() {
+        let of_group = joined.entry(groups.find(graph.root(id))).or_insert_with(Histogram::new);
+        of_group.include(histogram);
     }
+    let uses = Uses::of(graph, &groups);
     let mut fixed = vec![None; graph.tensors.len()];
     for node in &graph.nodes {
         let unit = match node.op {
@@ -243,7 +268,7 @@ fn choose(graph: &Graph, ranges: &[Range]) -> Vec<Quant> {
     (0..graph.tensors.len())
         .map(|id| {
             let group = groups.find(graph.root(id));
-            fixed[group].unwrap_or_else(|| joined[group].quant())
+            fixed[group].or_else(|| Some(uses.quant(group, joined.get(&group)?))).unwrap_or(UNIT)
         })
         .collect()
 }

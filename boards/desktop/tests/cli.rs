@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "cli/upload.rs"]
+mod upload;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -30,6 +33,33 @@ fn stderr(output: &Output) -> String {
 fn lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The rows of the tables in what a command printed.
+fn rows(output: &Output) -> Vec<Vec<String>> {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+    text.lines().filter(|line| line.starts_with("| ")).skip(1).map(cells).collect()
+}
+
+#[test]
+fn a_machine_is_measured_without_weights() {
+    let short = ["--seconds", "0.05", "--frame-size", "96x160"];
+    let models = ["bench", "motion", "fastestdet/fastestdet", "--device", "cpu", "--img-size", "64,96x128"];
+    let output = eyespot(&[&models[..], &short].concat());
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let rows = rows(&output);
+    let which: Vec<_> = rows.iter().map(|row| [row[0].as_str(), row[1].as_str()]).collect();
+    let (motion, network) = ("motion", "fastestdet/fastestdet");
+    assert_eq!(which[2..], [[network, "64 x 64"], [network, "128 x 96"]], "{which:?}");
+    assert!(which[..2].iter().all(|[name, _]| name.contains(motion)), "{which:?}");
+    for row in &rows {
+        let [median, least, rate] = [5, 6, 7].map(|column| row[column].parse::<f64>().unwrap());
+        assert!(least <= median && rate > 0.0, "{row:?}");
+    }
+    let output = eyespot(&[&["bench", "yolox/yolox-xxl"][..], &short].concat());
+    assert_eq!(code(&output), 3);
+    assert!(stderr(&output).contains("yolox/yolox-x"), "{}", stderr(&output));
 }
 
 fn weights() -> Option<String> {

@@ -156,7 +156,7 @@ compile!(on_any, super::portable::Portable, [1: [1 2 3 4] 2: [1 2 3 4]]);
 compile!(
     on_vnni512,
     super::x86::Vnni512,
-    [1: [1 2 3 4 5 6 7 8 9 10 11 12 13 14] 2: [1 2 3 4 5 6 7 8 9 10 11 12 13 14] 3: [1 2 3 4 5 6 7 8 9]],
+    [1: [1 2 3 4 5 6 7 8 9 10 11 12] 2: [1 2 3 4 5 6 7 8 9 10 11 12] 3: [1 2 3 4 5 6 7 8]],
     "avx512f,avx512bw,avx512vl,avx512vnni"
 );
 #[cfg(target_arch = "x86_64")]
@@ -613,6 +613,7 @@ impl Binary {
             kind: self.kind,
             zeros: [left.zero, right.zero],
             lift: left_shift.into(),
+            halved: [left, right].map(|side| side.multiplier == 1 << 30 && side.shift == 0 && left_shift > 0),
             scales: [x, y, result].map(|scale| scale.from(0).as_ptr()),
             limits: Limits { zero: output.zero, clamp },
         };

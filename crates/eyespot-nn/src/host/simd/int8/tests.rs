@@ -150,11 +150,8 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
 }
 
 fn rescales() -> impl Strategy<Value = Rescale> {
-    (any::<i8>(), 1 << 30..=i32::MAX, -12i8..=0).prop_map(|(zero, multiplier, shift)| Rescale {
-        zero,
-        multiplier,
-        shift,
-    })
+    let numbers = prop_oneof![(1 << 30..=i32::MAX, -12i8..=0), Just((1 << 30, 0i8))];
+    (any::<i8>(), numbers).prop_map(|(zero, (multiplier, shift))| Rescale { zero, multiplier, shift })
 }
 
 proptest! {

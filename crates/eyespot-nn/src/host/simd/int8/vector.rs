@@ -89,8 +89,9 @@ pub(super) trait Int: Copy + Debug {
         }
     }
 
-    /// Can [`load_halves`](Self::load_halves) and [`store_halves`](Self::store_halves) be called?
-    const HALVES: bool = false;
+    /// Are there instructions for [`store_four`](Self::store_four), [`load_halves`](Self::load_halves) and
+    /// [`store_halves`](Self::store_halves)? Without them the last two do nothing of use.
+    const FOURS: bool = false;
 
     /// The first halves of two vectors.
     #[inline(always)]

@@ -35,7 +35,7 @@ const ODD: __mmask16 = 0xAAAA;
 
 impl Int for Vnni512 {
     const LANES: usize = 16;
-    const ROWS: &'static [usize] = &[14, 14, 9];
+    const ROWS: &'static [usize] = &[12, 12, 8];
     const TABLE: usize = 64;
     const FORMAT: Format = Format::Raised;
     type I32 = __m512i;
@@ -138,7 +138,7 @@ impl Int for Vnni512 {
         }
     }
 
-    const HALVES: bool = true;
+    const FOURS: bool = true;
 
     #[inline(always)]
     unsafe fn load_halves(a: *const i32, b: *const i32) -> __m512i {

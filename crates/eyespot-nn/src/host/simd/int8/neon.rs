@@ -29,6 +29,7 @@ impl<const DOT: bool> Int for Neon<DOT> {
     const ROWS: &'static [usize] = &[8, 8, 8, 6];
     const TABLE: usize = 16;
     const FORMAT: Format = Format::Signed;
+    const ANY_SUM: bool = true;
     type I32 = int32x4_t;
     type Groups = int8x16_t;
     type Scale = Scale;

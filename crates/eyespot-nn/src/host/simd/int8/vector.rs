@@ -43,6 +43,8 @@ pub(super) trait Int: Copy + Debug {
     const ROWS: &'static [usize];
     /// How inputs and weights are stored.
     const FORMAT: Format;
+    /// Can [`rescale`](Self::rescale) take any sum?
+    const ANY_SUM: bool;
     /// Sums.
     type I32: Copy;
     /// A group of inputs or weights for each lane.

@@ -38,6 +38,7 @@ impl Int for Vnni512 {
     const ROWS: &'static [usize] = &[12, 12, 8];
     const TABLE: usize = 64;
     const FORMAT: Format = Format::Raised;
+    const ANY_SUM: bool = false;
     type I32 = __m512i;
     type Groups = __m512i;
     type Scale = Scale512;
@@ -228,6 +229,7 @@ impl<const VNNI: bool> Int for Avx<VNNI> {
     const ROWS: &'static [usize] = &[6, 6];
     const TABLE: usize = 32;
     const FORMAT: Format = if VNNI { Format::Raised } else { Format::Words };
+    const ANY_SUM: bool = false;
     type I32 = __m256i;
     type Groups = __m256i;
     type Scale = Scale256;

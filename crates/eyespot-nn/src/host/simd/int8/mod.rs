@@ -144,6 +144,15 @@ macro_rules! compile {
                 unsafe { super::maps::binary::<$S>(binary, a, b) }
             }
 
+            // There is room for the sums of every tile.
+            const _: () = {
+                let mut vectors = 1;
+                while vectors <= ROWS.len() {
+                    assert!(ROWS[vectors - 1] * vectors * LANES <= super::gemm::SUMS);
+                    vectors += 1;
+                }
+            };
+
             pub(super) const LANES: usize = <$S as Int>::LANES;
             pub(super) const ROWS: &[usize] = <$S as Int>::ROWS;
             pub(super) const FORMAT: super::Format = <$S as Int>::FORMAT;

@@ -393,7 +393,7 @@ impl Panels {
             for pass in 0..passes {
                 for tap in 0..kh * taps {
                     for group in 0..groups {
-                        let Some(row) = rows.next() else { return None };
+                        let row = rows.next()?;
                         for (channel, to) in (start..end).zip(row.chunks_exact_mut(4)) {
                             let mut four = [0; 4];
                             for (at, four) in four.iter_mut().enumerate().take(format.group()) {

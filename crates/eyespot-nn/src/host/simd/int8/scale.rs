@@ -116,7 +116,7 @@ fn lane(&Channel { multiplier, shift, bias, reach }: &Channel, any_sum: bool) ->
     let (factor, scaled) = (u64::from(multiplier.unsigned_abs()), i64::from(bias) * i64::from(multiplier));
     let fits = left == 0
         && reach < BOUND.min(bias.unsigned_abs().into())
-        && (most * factor >> 31) + half as u64 + 2 < 1 << 31;
+        && ((most * factor) >> 31) + half as u64 + 2 < 1 << 31;
     let negative = i64::from(right > 0 && bias < 0) << 31;
     fits.then_some((Lane { sign: 32, summand: lane.summand + scaled - negative, ..lane }, 0))
 }

@@ -92,7 +92,7 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
         .map(|&[a, b, c, sign]| {
             // Now and then as large as can be.
             let top = if c % 16 == 0 { 0x7f } else { 0 };
-            [a, b, c & 1, top].map(|byte: u8| byte ^ sign % 2 * 255)
+            [a, b, c & 1, top].map(|byte: u8| byte ^ (sign % 2 * 255))
         })
         .collect();
     // Between 2^30 and 2^31; some channels are dead.
@@ -239,7 +239,7 @@ proptest! {
     #[test]
     fn softmax(len in 1usize..40, pixels in 1usize..4, scale in 1i32 << 30..=i32::MAX, shift in 15i8..28, spread in 0u32..8, seed: u32) {
         let values: Vec<i8> = signed(seed, len * pixels).into_iter().map(|value| value >> spread).collect();
-        let diff_min = -((31i64 << 26 >> shift) as i32);
+        let diff_min = -(((31i64 << 26) >> shift) as i32);
         let mut expected = values.clone();
         kernels::softmax_i8(scale, shift, diff_min, &mut expected, len);
         for level in Level::all() {

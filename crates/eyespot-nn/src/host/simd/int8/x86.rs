@@ -86,9 +86,9 @@ impl Int for Vnni512 {
     #[inline(always)]
     unsafe fn load_scale(from: *const i32) -> Scale512 {
         Scale512 {
-            even: Self::load(from.add(0 * 16)),
-            odd: _mm512_srli_epi64::<32>(Self::load(from.add(0 * 16))),
-            right: Self::load(from.add(1 * 16)),
+            even: Self::load(from),
+            odd: _mm512_srli_epi64::<32>(Self::load(from)),
+            right: Self::load(from.add(16)),
             left: Self::load(from.add(2 * 16)),
             sign: Self::load(from.add(3 * 16)),
             round_even: Self::load(from.add(4 * 16)),
@@ -281,9 +281,9 @@ impl<const VNNI: bool> Int for Avx<VNNI> {
     #[inline(always)]
     unsafe fn load_scale(from: *const i32) -> Scale256 {
         Scale256 {
-            even: Self::load(from.add(0 * 8)),
-            odd: _mm256_srli_epi64::<32>(Self::load(from.add(0 * 8))),
-            right: Self::load(from.add(1 * 8)),
+            even: Self::load(from),
+            odd: _mm256_srli_epi64::<32>(Self::load(from)),
+            right: Self::load(from.add(8)),
             left: Self::load(from.add(2 * 8)),
             sign: Self::load(from.add(3 * 8)),
             round_even: Self::load(from.add(4 * 8)),

@@ -59,6 +59,8 @@ def prepare(name, engine, folder):
 
 def quantize(files, engine, name):
     """Adds the int8 models of Eyespot and of ONNX Runtime, by the ranges that photos give; then a photo is the input."""
+    import onnx
+    import onnx.version_converter
     from onnxruntime import quantization
     from PIL import Image
 
@@ -75,14 +77,16 @@ def quantize(files, engine, name):
     files["eye int8"] = files["onnx"].with_name(f"{stem}_int8.eye")
     subprocess.run([engine, "quantize", files["onnx"], path, files["eye int8"]], check=True, stdout=subprocess.DEVNULL)
     files["onnx int8"], prepared = (files["onnx"].with_name(f"{stem}_{kind}.onnx") for kind in ("int8", "prepared"))
-    quantization.quant_pre_process(str(files["onnx"]), str(prepared), skip_symbolic_shape=True)
+    # Weights per channel need opset 13.
+    model = onnx.load(files["onnx"])
+    if model.opset_import[0].version < 13:
+        model = onnx.version_converter.convert_version(model, 13)
+    onnx.save(model, prepared)
+    quantization.quant_pre_process(str(prepared), str(prepared), skip_symbolic_shape=True)
 
     class Samples(quantization.CalibrationDataReader):
         def __init__(self):
-            import onnx
-
-            name = onnx.load(files["onnx"]).graph.input[0].name
-            self.left = iter([{name: sample[None]} for sample in samples])
+            self.left = iter([{model.graph.input[0].name: sample[None]} for sample in samples])
 
         def get_next(self):
             return next(self.left, None)

@@ -58,7 +58,7 @@ pub(super) struct Block {
 }
 
 /// Room for the sums of any tile.
-pub(super) const SUMS: usize = 14 * 2 * 16;
+pub(super) const SUMS: usize = 12 * 2 * 16;
 
 /// Rows that share a pointer.
 const SHARE: usize = 3;
@@ -90,7 +90,7 @@ macro_rules! step {
             *column = <$S>::load_groups($weights.wrapping_add(($ahead * $vectors + at) * 4 * <$S>::LANES));
         }
         let at = |group: usize, row: usize| $groups[group].wrapping_add($places[row]).wrapping_add(4 * $ahead);
-        multiply!($S, $acc, columns, $rows, at, [0 1 2 3 4 5 6 7 8 9 10 11 12 13]);
+        multiply!($S, $acc, columns, $rows, at, [0 1 2 3 4 5 6 7 8 9 10 11]);
     };
 }
 
@@ -132,7 +132,7 @@ pub(super) unsafe fn tile<S: Int, const ROWS: usize, const VECTORS: usize>(
             for _ in 0..run.lines[0] {
                 let mut tap = line;
                 for _ in 0..run.taps[0] {
-                    let groups: [*const u8; 5] =
+                    let groups: [*const u8; 4] =
                         core::array::from_fn(|group| tap.wrapping_add(group * SHARE * pitch));
                     let mut places = [0, 1, 2].map(|row| opaque(row * pitch));
                     let mut left = run.groups;
@@ -152,7 +152,7 @@ pub(super) unsafe fn tile<S: Int, const ROWS: usize, const VECTORS: usize>(
                 line = line.wrapping_add(run.lines[1]);
             }
         }
-        store!(S, acc, ROWS, VECTORS, sums, [0 1 2 3 4 5 6 7 8 9 10 11 12 13]);
+        store!(S, acc, ROWS, VECTORS, sums, [0 1 2 3 4 5 6 7 8 9 10 11]);
     }
 }
 
@@ -189,7 +189,7 @@ unsafe fn finish_rows<S: Int, const LEFT: bool>(
             let scale = S::load_scale(block.scales.add(vector * PER_LANE * S::LANES));
             let from = sums.add(vector * S::LANES);
             let to = output.add(vector * S::LANES);
-            if rows < 4 {
+            if rows < 4 || !S::FOURS {
                 for row in 0..rows {
                     let values = S::rescale::<LEFT>(S::load(from.add(row * vectors * S::LANES)), &scale);
                     S::store_bytes(to.add(row * block.stride), values, &block.limits, n);
@@ -199,7 +199,7 @@ unsafe fn finish_rows<S: Int, const LEFT: bool>(
             let (step, stride) = (vectors * S::LANES, block.stride);
             let mut row = 0;
             // Few channels: two pixels in a vector.
-            while S::HALVES && 2 * n <= S::LANES && row + 8 <= rows {
+            while S::FOURS && 2 * n <= S::LANES && row + 8 <= rows {
                 let from = from.add(row * step);
                 let values = [
                     S::rescale::<LEFT>(S::load_halves(from, from.add(step)), &scale),
@@ -238,9 +238,13 @@ macro_rules! tiles {
         let sums: *mut i32 = sums.as_mut_ptr().cast();
         let mut row = 0;
         let mut left = run.count.div_ceil(<$S as Int>::ROWS[vectors - 1]);
-        while left > 0 {
-            // Tiles of about the same height.
-            let height = (run.count - row).div_ceil(left);
+        while row < run.count {
+            // Tiles of about the same height, fours where they are stored together.
+            let mut height = (run.count - row).div_ceil(left);
+            if <$S as Int>::FOURS {
+                let most = <$S as Int>::ROWS[vectors - 1].min(run.count - row);
+                height = height.next_multiple_of(4).min(most);
+            }
             let (input, output) = (input.add(row * run.pitch), output.add(row * stride));
             match (vectors, height) {
                 $($(
@@ -250,7 +254,7 @@ macro_rules! tiles {
             }
             $finish($block, sums, output, height);
             row += height;
-            left -= 1;
+            left = (left - 1).max(1);
         }
     }};
 }

@@ -132,6 +132,8 @@ pub(super) struct Binary {
     pub(super) zeros: [i8; 2],
     /// Bits that both sides are shifted to the left.
     pub(super) lift: u32,
+    /// Sides whose scale is 1/2: one bit less is all.
+    pub(super) halved: [bool; 2],
     /// Scales of both sides and of the result, the same in all lanes.
     pub(super) scales: [*const i32; 3],
     pub(super) limits: Limits,
@@ -159,22 +161,33 @@ pub(super) unsafe fn binary<S: Int>(binary: &Binary, a: &mut [i8], b: &[i8]) {
             zeros: [S::splat(binary.zeros[0].into()), S::splat(binary.zeros[1].into())],
         };
         let mut at = 0;
-        while at + S::LANES <= len {
-            one(binary, &loaded, a.add(at), b.add(at), S::LANES);
-            at += S::LANES;
+        while at + 4 * S::LANES <= len {
+            let (to, b) = (a.add(at), b.add(at));
+            let places = [to, to.add(S::LANES), to.add(2 * S::LANES), to.add(3 * S::LANES)];
+            let values = [
+                one(binary, &loaded, places[0], b, S::LANES),
+                one(binary, &loaded, places[1], b.add(S::LANES), S::LANES),
+                one(binary, &loaded, places[2], b.add(2 * S::LANES), S::LANES),
+                one(binary, &loaded, places[3], b.add(3 * S::LANES), S::LANES),
+            ];
+            S::store_four(places, values, &binary.limits, S::LANES);
+            at += 4 * S::LANES;
         }
-        if at < len {
-            one(binary, &loaded, a.add(at), b.add(at), len - at);
+        while at < len {
+            let n = S::LANES.min(len - at);
+            let values = one(binary, &loaded, a.add(at), b.add(at), n);
+            S::store_bytes(a.add(at), values, &binary.limits, n);
+            at += n;
         }
     }
 }
 
-/// `n` values of both sides.
+/// The results of `n` values of both sides, less their zero point.
 ///
 /// # Safety
 /// As for [`binary`].
 #[inline(always)]
-unsafe fn one<S: Int>(binary: &Binary, loaded: &Loaded<S>, a: *mut i8, b: *const i8, n: usize) {
+unsafe fn one<S: Int>(binary: &Binary, loaded: &Loaded<S>, a: *const i8, b: *const i8, n: usize) -> S::I32 {
     // SAFETY: as the caller says.
     unsafe {
         let x = S::sub(S::load_bytes(a, n), loaded.zeros[0]);
@@ -182,10 +195,24 @@ unsafe fn one<S: Int>(binary: &Binary, loaded: &Loaded<S>, a: *mut i8, b: *const
         let result = if binary.kind == BinaryKind::Mul {
             S::mul(x, y)
         } else {
-            let x = S::rescale::<false>(S::shift_left(x, binary.lift), &loaded.scales[0]);
-            let y = S::rescale::<false>(S::shift_left(y, binary.lift), &loaded.scales[1]);
+            let (x, y) = (lifted(binary, loaded, x, 0), lifted(binary, loaded, y, 1));
             if binary.kind == BinaryKind::Add { S::add(x, y) } else { S::sub(x, y) }
         };
-        S::store_bytes(a, S::rescale::<false>(result, &loaded.scales[2]), &binary.limits, n);
+        S::rescale::<false>(result, &loaded.scales[2])
+    }
+}
+
+/// A side in the common scale.
+///
+/// # Safety
+/// As for [`binary`].
+#[inline(always)]
+unsafe fn lifted<S: Int>(binary: &Binary, loaded: &Loaded<S>, value: S::I32, side: usize) -> S::I32 {
+    // SAFETY: as the caller says.
+    unsafe {
+        if binary.halved[side] {
+            return S::shift_left(value, binary.lift - 1);
+        }
+        S::rescale::<false>(S::shift_left(value, binary.lift), &loaded.scales[side])
     }
 }

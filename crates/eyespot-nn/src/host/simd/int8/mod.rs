@@ -24,7 +24,7 @@ use bytemuck::{cast_slice, cast_slice_mut};
 pub(crate) use gemm::Run;
 pub(crate) use vector::Format;
 
-use self::scale::{Limits, Scales};
+use self::scale::{Channel, Limits, Scales};
 use super::{Level, Set};
 use crate::graph::{BinaryKind, Rescale};
 use crate::host::aligned::Aligned;
@@ -144,9 +144,19 @@ macro_rules! compile {
                 unsafe { super::maps::binary::<$S>(binary, a, b) }
             }
 
+            // There is room for the sums of every tile.
+            const _: () = {
+                let mut vectors = 1;
+                while vectors <= ROWS.len() {
+                    assert!(ROWS[vectors - 1] * vectors * LANES <= super::gemm::SUMS);
+                    vectors += 1;
+                }
+            };
+
             pub(super) const LANES: usize = <$S as Int>::LANES;
             pub(super) const ROWS: &[usize] = <$S as Int>::ROWS;
             pub(super) const FORMAT: super::Format = <$S as Int>::FORMAT;
+            pub(super) const ANY_SUM: bool = <$S as Int>::ANY_SUM;
         }
     };
 }
@@ -156,7 +166,7 @@ compile!(on_any, super::portable::Portable, [1: [1 2 3 4] 2: [1 2 3 4]]);
 compile!(
     on_vnni512,
     super::x86::Vnni512,
-    [1: [1 2 3 4 5 6 7 8 9 10 11 12 13 14] 2: [1 2 3 4 5 6 7 8 9 10 11 12 13 14] 3: [1 2 3 4 5 6 7 8 9]],
+    [1: [1 2 3 4 5 6 7 8 9 10 11 12] 2: [1 2 3 4 5 6 7 8 9 10 11 12] 3: [1 2 3 4 5 6 7 8]],
     "avx512f,avx512bw,avx512vl,avx512vnni"
 );
 #[cfg(target_arch = "x86_64")]
@@ -205,6 +215,10 @@ impl Level {
 
     const fn tile(self) -> &'static [usize] {
         of!(self, ROWS)
+    }
+
+    const fn any_sum(self) -> bool {
+        of!(self, ANY_SUM)
     }
 
     /// How inputs of products are stored.
@@ -310,21 +324,23 @@ fn constants<I: Iterator<Item = i32>>(
 ) -> Option<(Vec<i32>, Scales)> {
     let (lanes, channels) = (level.sums(), conv.output.c as usize);
     let word = |words: &[[u8; 4]], channel: usize| words.get(channel).map(|word| i32::from_le_bytes(*word));
-    let mut bias = Vec::with_capacity(channels.next_multiple_of(lanes));
-    let mut scales = Vec::with_capacity(channels);
+    let mut numbers = Vec::with_capacity(channels);
     for channel in 0..channels {
-        let own = word(conv.bias, channel)?;
-        let bound = weights(channel).fold(0, |sum: u64, weight| sum + 128 * u64::from(weight.unsigned_abs()));
-        scales.push((
-            word(conv.multipliers, channel)?,
-            *conv.shifts.get(channel)?,
-            bound + u64::from(own.unsigned_abs()),
-        ));
-        let raised = if level.format() == Format::Raised { 128 } else { 0 };
-        bias.push(weights(channel).fold(own, |sum, weight| sum.wrapping_sub(raised * weight)));
+        let bound = |sum: u64, weight: i32| sum + 128 * u64::from(weight.unsigned_abs());
+        numbers.push(Channel {
+            multiplier: word(conv.multipliers, channel)?,
+            shift: *conv.shifts.get(channel)?,
+            bias: word(conv.bias, channel)?,
+            reach: weights(channel).fold(0, bound),
+        });
+    }
+    let (scales, mut bias) = Scales::new(lanes, level.any_sum(), &numbers)?;
+    let raised = if level.format() == Format::Raised { 128 } else { 0 };
+    for (channel, bias) in bias.iter_mut().enumerate() {
+        *bias = weights(channel).fold(*bias, |sum, weight| sum.wrapping_sub(raised * weight));
     }
     bias.resize(channels.next_multiple_of(lanes), 0);
-    Some((bias, Scales::new(lanes, scales.into_iter())?))
+    Some((bias, scales))
 }
 
 /// Weights of a convolution over all input channels, as the kernels of a level read them, in panels of some output
@@ -377,7 +393,7 @@ impl Panels {
             for pass in 0..passes {
                 for tap in 0..kh * taps {
                     for group in 0..groups {
-                        let Some(row) = rows.next() else { return None };
+                        let row = rows.next()?;
                         for (channel, to) in (start..end).zip(row.chunks_exact_mut(4)) {
                             let mut four = [0; 4];
                             for (at, four) in four.iter_mut().enumerate().take(format.group()) {
@@ -585,8 +601,9 @@ impl Binary {
     /// `None` where numbers lie outside what the kernels can do.
     pub(crate) fn new(level: Level, kind: BinaryKind, quant: BinaryQuant) -> Option<Self> {
         let lanes = level.sums();
-        let all = |multiplier: i32, shift: i8, bound: u64| {
-            Scales::new(lanes, vec![(multiplier, shift, bound); lanes].into_iter())
+        let all = |multiplier: i32, shift: i8, reach: u64| {
+            let channel = Channel { multiplier, shift, bias: 0, reach };
+            Scales::new(lanes, level.any_sum(), &vec![channel; lanes]).map(|(scales, _)| scales)
         };
         // A product does not scale its sides.
         let none = Rescale { zero: 0, multiplier: 0, shift: 0 };
@@ -613,6 +630,7 @@ impl Binary {
             kind: self.kind,
             zeros: [left.zero, right.zero],
             lift: left_shift.into(),
+            halved: [left, right].map(|side| side.multiplier == 1 << 30 && side.shift == 0 && left_shift > 0),
             scales: [x, y, result].map(|scale| scale.from(0).as_ptr()),
             limits: Limits { zero: output.zero, clamp },
         };

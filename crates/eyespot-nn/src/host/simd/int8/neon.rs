@@ -29,6 +29,7 @@ impl<const DOT: bool> Int for Neon<DOT> {
     const ROWS: &'static [usize] = &[8, 8, 8, 6];
     const TABLE: usize = 16;
     const FORMAT: Format = Format::Signed;
+    const ANY_SUM: bool = true;
     type I32 = int32x4_t;
     type Groups = int8x16_t;
     type Scale = Scale;
@@ -91,8 +92,8 @@ impl<const DOT: bool> Int for Neon<DOT> {
     #[inline(always)]
     unsafe fn load_scale(from: *const i32) -> Scale {
         Scale {
-            multipliers: Self::load(from.add(0 * 4)),
-            right: vnegq_s32(Self::load(from.add(1 * 4))),
+            multipliers: Self::load(from),
+            right: vnegq_s32(Self::load(from.add(4))),
             left: Self::load(from.add(2 * 4)),
             shifted: vreinterpretq_s32_u32(vceqq_s32(Self::load(from.add(3 * 4)), vdupq_n_s32(31))),
         }

@@ -20,6 +20,7 @@ impl Int for Portable {
     const LANES: usize = 4;
     const ROWS: &'static [usize] = &[4, 4];
     const FORMAT: Format = Format::Words;
+    const ANY_SUM: bool = true;
     type I32 = V;
     type Groups = [i16; 8];
     /// Multipliers, shifts to the right and to the left.

@@ -89,7 +89,11 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
         .as_chunks()
         .0
         .iter()
-        .map(|&[a, b, c, sign]| [a, b, c & 1, 0].map(|byte: u8| byte ^ sign % 2 * 255))
+        .map(|&[a, b, c, sign]| {
+            // Now and then as large as can be.
+            let top = if c % 16 == 0 { 0x7f } else { 0 };
+            [a, b, c & 1, top].map(|byte: u8| byte ^ (sign % 2 * 255))
+        })
         .collect();
     // Between 2^30 and 2^31; some channels are dead.
     let factors = bytes(case.seed ^ 0x5555, 4 * channels);
@@ -150,11 +154,8 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
 }
 
 fn rescales() -> impl Strategy<Value = Rescale> {
-    (any::<i8>(), 1 << 30..=i32::MAX, -12i8..=0).prop_map(|(zero, multiplier, shift)| Rescale {
-        zero,
-        multiplier,
-        shift,
-    })
+    let numbers = prop_oneof![(1 << 30..=i32::MAX, -12i8..=0), Just((1 << 30, 0i8))];
+    (any::<i8>(), numbers).prop_map(|(zero, (multiplier, shift))| Rescale { zero, multiplier, shift })
 }
 
 proptest! {
@@ -238,7 +239,7 @@ proptest! {
     #[test]
     fn softmax(len in 1usize..40, pixels in 1usize..4, scale in 1i32 << 30..=i32::MAX, shift in 15i8..28, spread in 0u32..8, seed: u32) {
         let values: Vec<i8> = signed(seed, len * pixels).into_iter().map(|value| value >> spread).collect();
-        let diff_min = -((31i64 << 26 >> shift) as i32);
+        let diff_min = -(((31i64 << 26) >> shift) as i32);
         let mut expected = values.clone();
         kernels::softmax_i8(scale, shift, diff_min, &mut expected, len);
         for level in Level::all() {
@@ -376,6 +377,47 @@ fn rescaling_rounds_as_defined() {
     }
 }
 
+/// A dead channel has weights that say nothing and a bias that says all; it must not cost a layer its vectors.
+#[test]
+fn dead_channels_are_taken() {
+    let shape = Shape::new(2, 3, 8);
+    let biases = [
+        i32::MAX - 9999,
+        i32::MIN + 9999,
+        1 << 30,
+        -(1 << 30),
+        2_000_000_001,
+        -1_999_999_999,
+        1_234_567_890,
+        7,
+    ];
+    for shift in -31..=-1i8 {
+        let conv = ConvI8 {
+            window: Window::POINT,
+            input: shape,
+            output: shape,
+            weights: &signed(9, 64).into_iter().map(|weight| weight % 4).collect::<Vec<i8>>(),
+            bias: &biases.map(i32::to_le_bytes),
+            multipliers: &[1_400_000_011i32.to_le_bytes(); 8],
+            shifts: &[shift; 8],
+            input_zero: 0,
+            output_zero: -5,
+            weight_zero: 0,
+            clamp: [-128, 127],
+        };
+        let input = signed(3, shape.len());
+        let mut expected = vec![0; shape.len()];
+        Plain::conv_i8(&conv, &input, 0, &mut expected, &mut []);
+        for level in Level::all() {
+            let conv = int8::Conv::new(level, &conv, false).unwrap();
+            let mut band = Aligned::new(conv.band().div_ceil(4));
+            let mut found = vec![0; shape.len()];
+            conv.compute(&input, 0, &mut found, cast_slice_mut(&mut band));
+            assert_eq!(found, expected, "{} {shift}", level.name());
+        }
+    }
+}
+
 /// What vectors can't do is left to the common kernels.
 #[test]
 fn numbers_that_are_too_large_are_not_taken() {
@@ -396,9 +438,9 @@ fn numbers_that_are_too_large_are_not_taken() {
     for level in Level::all() {
         let taken = |conv: &ConvI8<'_>| int8::Conv::new(level, conv, false).is_some();
         assert!(taken(&conv));
-        assert!(!taken(&ConvI8 { bias: &[(1i32 << 30).to_le_bytes()], ..conv }));
         assert!(!taken(&ConvI8 { multipliers: &[(-1i32).to_le_bytes()], ..conv }));
-        assert!(!taken(&ConvI8 { shifts: &[24], ..conv }));
+        // The common kernels wrap.
+        assert_eq!(taken(&ConvI8 { shifts: &[24], ..conv }), level.any_sum());
         assert!(!taken(&ConvI8 { weight_zero: i16::MIN, weights: &[127], ..conv }));
     }
 }

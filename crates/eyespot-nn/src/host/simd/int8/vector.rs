@@ -43,6 +43,8 @@ pub(super) trait Int: Copy + Debug {
     const ROWS: &'static [usize];
     /// How inputs and weights are stored.
     const FORMAT: Format;
+    /// Can [`rescale`](Self::rescale) take any sum?
+    const ANY_SUM: bool;
     /// Sums.
     type I32: Copy;
     /// A group of inputs or weights for each lane.
@@ -89,8 +91,9 @@ pub(super) trait Int: Copy + Debug {
         }
     }
 
-    /// Can [`load_halves`](Self::load_halves) and [`store_halves`](Self::store_halves) be called?
-    const HALVES: bool = false;
+    /// Are there instructions for [`store_four`](Self::store_four), [`load_halves`](Self::load_halves) and
+    /// [`store_halves`](Self::store_halves)? Without them the last two do nothing of use.
+    const FOURS: bool = false;
 
     /// The first halves of two vectors.
     #[inline(always)]

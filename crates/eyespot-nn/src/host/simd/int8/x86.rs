@@ -35,9 +35,10 @@ const ODD: __mmask16 = 0xAAAA;
 
 impl Int for Vnni512 {
     const LANES: usize = 16;
-    const ROWS: &'static [usize] = &[14, 14, 9];
+    const ROWS: &'static [usize] = &[12, 12, 8];
     const TABLE: usize = 64;
     const FORMAT: Format = Format::Raised;
+    const ANY_SUM: bool = false;
     type I32 = __m512i;
     type Groups = __m512i;
     type Scale = Scale512;
@@ -85,9 +86,9 @@ impl Int for Vnni512 {
     #[inline(always)]
     unsafe fn load_scale(from: *const i32) -> Scale512 {
         Scale512 {
-            even: Self::load(from.add(0 * 16)),
-            odd: _mm512_srli_epi64::<32>(Self::load(from.add(0 * 16))),
-            right: Self::load(from.add(1 * 16)),
+            even: Self::load(from),
+            odd: _mm512_srli_epi64::<32>(Self::load(from)),
+            right: Self::load(from.add(16)),
             left: Self::load(from.add(2 * 16)),
             sign: Self::load(from.add(3 * 16)),
             round_even: Self::load(from.add(4 * 16)),
@@ -138,7 +139,7 @@ impl Int for Vnni512 {
         }
     }
 
-    const HALVES: bool = true;
+    const FOURS: bool = true;
 
     #[inline(always)]
     unsafe fn load_halves(a: *const i32, b: *const i32) -> __m512i {
@@ -228,6 +229,7 @@ impl<const VNNI: bool> Int for Avx<VNNI> {
     const ROWS: &'static [usize] = &[6, 6];
     const TABLE: usize = 32;
     const FORMAT: Format = if VNNI { Format::Raised } else { Format::Words };
+    const ANY_SUM: bool = false;
     type I32 = __m256i;
     type Groups = __m256i;
     type Scale = Scale256;
@@ -279,9 +281,9 @@ impl<const VNNI: bool> Int for Avx<VNNI> {
     #[inline(always)]
     unsafe fn load_scale(from: *const i32) -> Scale256 {
         Scale256 {
-            even: Self::load(from.add(0 * 8)),
-            odd: _mm256_srli_epi64::<32>(Self::load(from.add(0 * 8))),
-            right: Self::load(from.add(1 * 8)),
+            even: Self::load(from),
+            odd: _mm256_srli_epi64::<32>(Self::load(from)),
+            right: Self::load(from.add(8)),
             left: Self::load(from.add(2 * 8)),
             sign: Self::load(from.add(3 * 8)),
             round_even: Self::load(from.add(4 * 8)),

@@ -40,8 +40,8 @@ impl Graph {
         }
         graph.unfuse();
         let seen = observe(&graph, samples)?;
-        let quants = choose(&graph, &seen);
-        rewrite(&graph, &quants)
+        let scheme = choose(&graph, &seen);
+        rewrite(&graph, &scheme)
     }
 
     /// An output that is a concatenation becomes several.
@@ -114,11 +114,31 @@ fn is_whole(copy: &CopyOp, len: usize) -> bool {
     dense && copy.from == 0 && expected == len
 }
 
+/// The values that a tensor had.
+#[derive(Debug, Clone)]
+struct Seen {
+    all: Histogram,
+    /// The least and the largest of each channel.
+    channels: Vec<[f32; 2]>,
+}
+
+impl Seen {
+    fn new(channels: usize) -> Self {
+        Self { all: Histogram::new(), channels: vec![[0.0; 2]; channels] }
+    }
+
+    fn add(&mut self, values: impl Iterator<Item = f32> + Clone) {
+        self.all.add(values.clone());
+        let count = self.channels.len();
+        for (at, value) in values.enumerate().filter(|(_, value)| value.is_finite()) {
+            let [low, high] = &mut self.channels[at % count];
+            (*low, *high) = (low.min(value), high.max(value));
+        }
+    }
+}
+
 /// Runs the graph on every sample and notes the values of every tensor.
-fn observe(
-    graph: &Graph,
-    samples: impl IntoIterator<Item = Vec<f32>>,
-) -> Result<Vec<Histogram>, ConvertError> {
+fn observe(graph: &Graph, samples: impl IntoIterator<Item = Vec<f32>>) -> Result<Vec<Seen>, ConvertError> {
     let &[input] = graph.inputs.as_slice() else {
         return Err(ConvertError::Calibration("the network has more than one input".to_owned()));
     };
@@ -126,7 +146,8 @@ fn observe(
     let model = Model::load(&converted.bytes).map_err(ConvertError::Load)?;
     let mut network = Network::on_host(model, Arena::new(model.arena_words()), Host::default())
         .map_err(|error| ConvertError::Calibration(format!("the arena does not fit: {error}")))?;
-    let mut seen = vec![Histogram::new(); graph.tensors.len()];
+    let mut seen: Vec<Seen> =
+        graph.tensors.iter().map(|tensor| Seen::new((tensor.shape.c as usize).max(1))).collect();
     let mut count = 0;
     for sample in samples {
         let to = network.input_mut(0).f32();
@@ -219,7 +240,75 @@ impl Uses {
 }
 
 /// A quantisation for every tensor.
-fn choose(graph: &Graph, seen: &[Histogram]) -> Vec<Quant> {
+struct Scheme {
+    quants: Vec<Quant>,
+    /// A scale for each channel in place of one for all; the zero point is that of all.
+    channels: HashMap<Id, Vec<f32>>,
+}
+
+impl Scheme {
+    fn scale(&self, id: Id, channel: usize) -> f32 {
+        self.channels
+            .get(&id)
+            .and_then(|scales| scales.get(channel))
+            .copied()
+            .unwrap_or(self.quants[id].scale)
+    }
+
+    fn quant(&self, id: Id, channel: usize) -> Quant {
+        Quant { scale: self.scale(id, channel), zero: self.quants[id].zero }
+    }
+}
+
+/// Zero points of results of convolutions before and after an activation that is a table, where each channel has a scale
+/// of its own. The smaller part below zero is for negative numbers: of those an activation keeps few.
+const BEFORE: i8 = -32;
+const AFTER: i8 = -96;
+
+/// The least scale that has room for both ends around a zero point.
+fn scale_around(zero: i8, [low, high]: [f32; 2]) -> f32 {
+    let (below, above) = (f32::from(zero) + 128.0, 127.0 - f32::from(zero));
+    (-low / below).max(high / above).max(1e-9)
+}
+
+/// Gives each channel a scale of its own where nothing but tables and convolutions look at it, which can take them in: the
+/// channels of a depthwise convolution may differ a hundredfold, and one scale would leave the smallest a few steps
+/// (Krishnamoorthi, arXiv:1806.08342, section 3.1.3, for weights).
+fn widen(graph: &Graph, groups: &Groups, seen: &[Seen], scheme: &mut Scheme) {
+    let mut members = HashMap::new();
+    for id in 0..graph.tensors.len() {
+        *members.entry(groups.find(graph.root(id))).or_insert(0) += 1;
+    }
+    // Of one tensor alone, that is no output.
+    let alone = |id: Id| members[&groups.find(graph.root(id))] == 1 && !graph.outputs.contains(&id);
+    let readers =
+        |id: Id| graph.nodes.iter().map(|node| &node.op).filter(move |op| op.inputs().contains(&id));
+    for node in &graph.nodes {
+        let Op::Activate { input, output, activation } = &node.op else { continue };
+        let of_conv =
+            graph.nodes.iter().any(|node| matches!(&node.op, Op::Conv(conv) if conv.output == *input));
+        if !(of_conv && alone(*input) && readers(*input).count() == 1) {
+            continue;
+        }
+        // What the activation maps to its end anyway needs no steps.
+        let least = match activation {
+            Activation::Silu | Activation::Sigmoid => -SIGMOID,
+            _ => f32::NEG_INFINITY,
+        };
+        let scales =
+            seen[*input].channels.iter().map(|[low, high]| scale_around(BEFORE, [low.max(least), *high]));
+        scheme.channels.insert(*input, scales.collect());
+        scheme.quants[*input].zero = BEFORE;
+        if alone(*output) && readers(*output).all(|op| matches!(op, Op::Conv(_))) {
+            let scales = seen[*output].channels.iter().map(|range| scale_around(AFTER, *range));
+            scheme.channels.insert(*output, scales.collect());
+            scheme.quants[*output].zero = AFTER;
+        }
+    }
+}
+
+/// A quantisation for every tensor.
+fn choose(graph: &Graph, seen: &[Seen]) -> Scheme {
     let mut groups = Groups((0..graph.tensors.len()).collect());
     // Results of concatenations, shuffles and paddings.
     let mut gathered = vec![false; graph.tensors.len()];
@@ -244,7 +333,7 @@ fn choose(graph: &Graph, seen: &[Histogram]) -> Vec<Quant> {
     let mut joined: HashMap<Id, Histogram> = HashMap::new();
     for (id, histogram) in seen.iter().enumerate() {
         let of_group = joined.entry(groups.find(graph.root(id))).or_insert_with(Histogram::new);
-        of_group.include(histogram);
+        of_group.include(&histogram.all);
     }
     let uses = Uses::of(graph, &groups);
     let mut fixed = vec![None; graph.tensors.len()];
@@ -265,25 +354,28 @@ fn choose(graph: &Graph, seen: &[Histogram]) -> Vec<Quant> {
             fixed[groups.find(id)] = Some(UNIT);
         }
     }
-    (0..graph.tensors.len())
+    let quants = (0..graph.tensors.len())
         .map(|id| {
             let group = groups.find(graph.root(id));
             fixed[group].or_else(|| Some(uses.quant(group, joined.get(&group)?))).unwrap_or(UNIT)
         })
-        .collect()
+        .collect();
+    let mut scheme = Scheme { quants, channels: HashMap::new() };
+    widen(graph, &groups, seen, &mut scheme);
+    scheme
 }
 
 /// The same graph in int8.
-fn rewrite(graph: &Graph, quants: &[Quant]) -> Result<Graph, ConvertError> {
+fn rewrite(graph: &Graph, scheme: &Scheme) -> Result<Graph, ConvertError> {
     let mut result = graph.clone();
-    for (tensor, quant) in result.tensors.iter_mut().zip(quants) {
+    for (tensor, quant) in result.tensors.iter_mut().zip(&scheme.quants) {
         if tensor.element == Element::I8 {
             return Err(ConvertError::layer(&tensor.name, "the model is quantised already"));
         }
         (tensor.element, tensor.quant) = (Element::I8, Some(*quant));
     }
     for node in &mut result.nodes {
-        node.op = quantize_op(&node.name, &node.op, quants)?;
+        node.op = quantize_op(&node.name, &node.op, scheme)?;
     }
     Ok(result)
 }
@@ -299,13 +391,14 @@ fn clamp(name: &str, activation: Activation, quant: Quant) -> Result<[i8; 2], Co
     }
 }
 
-fn quantize_op(name: &str, op: &Op, quants: &[Quant]) -> Result<Op, ConvertError> {
+fn quantize_op(name: &str, op: &Op, scheme: &Scheme) -> Result<Op, ConvertError> {
+    let quants = &scheme.quants;
     let unsupported = || ConvertError::layer(name, "its operator can't be quantised");
     Ok(match op {
         Op::Conv(conv) => {
             let ConvData::F32 { weights, bias, activation } = &conv.data else { return Err(unsupported()) };
-            let (from, to) = (quants[conv.input], quants[conv.output]);
-            let data = conv_data(conv.depthwise, weights, bias, from, to, clamp(name, *activation, to)?);
+            let clamp = clamp(name, *activation, quants[conv.output])?;
+            let data = conv_data(conv, [weights, bias], scheme, clamp);
             Op::Conv(Conv { data, ..conv.clone() })
         }
         Op::Pool(pool) => {
@@ -321,8 +414,12 @@ fn quantize_op(name: &str, op: &Op, quants: &[Quant]) -> Result<Op, ConvertError
             Op::Binary { kind: *kind, a: *a, b: *b, output: *output, numbers }
         }
         Op::Activate { input, output, activation } => {
-            let table = table(quants[*input], quants[*output], |x| apply(*activation, x));
-            Op::Table { input: *input, output: *output, table }
+            let channels = scheme.channels.get(input).map_or(1, Vec::len);
+            let table = (0..channels).flat_map(|channel| {
+                let (from, to) = (scheme.quant(*input, channel), scheme.quant(*output, channel));
+                table(from, to, |x| apply(*activation, x))
+            });
+            Op::Table { input: *input, output: *output, table: table.collect() }
         }
         Op::Softmax { input, output, .. } => {
             if quants[*output] != UNIT {
@@ -353,15 +450,21 @@ fn quantize_op(name: &str, op: &Op, quants: &[Quant]) -> Result<Op, ConvertError
     })
 }
 
-fn conv_data(
-    depthwise: bool,
-    weights: &[f32],
-    bias: &[f32],
-    from: Quant,
-    to: Quant,
-    clamp: [i8; 2],
-) -> ConvData {
+fn conv_data(conv: &Conv, [weights, bias]: [&[f32]; 2], scheme: &Scheme, clamp: [i8; 2]) -> ConvData {
+    let depthwise = conv.depthwise;
+    let zero = scheme.quants[conv.input].zero;
     let channels = bias.len();
+    // Scales of the input's channels go into the weights: what is left has one.
+    let depth = if depthwise { channels } else { weights.len() / channels.max(1) / conv.window.taps() };
+    let scaled: Vec<f32>;
+    let (weights, from) = match scheme.channels.get(&conv.input) {
+        None => (weights, scheme.quants[conv.input].scale),
+        Some(scales) => {
+            let of = |at: usize| scales[at % depth % scales.len()];
+            scaled = weights.iter().enumerate().map(|(at, weight)| weight * of(at)).collect();
+            (scaled.as_slice(), 1.0)
+        }
+    };
     let count = weights.len() / channels.max(1);
     let channel_of = |at: usize| if depthwise { at % channels } else { at / count };
     let mut largest = vec![0f32; channels];
@@ -373,7 +476,7 @@ fn conv_data(
     let scales: Vec<f32> = largest
         .iter()
         .zip(bias)
-        .map(|(largest, bias)| (largest / 127.0).max(bias.abs() / from.scale / 1e9).max(1e-12))
+        .map(|(largest, bias)| (largest / 127.0).max(bias.abs() / from / 1e9).max(1e-12))
         .collect();
     let data: Vec<i8> = weights
         .iter()
@@ -383,12 +486,16 @@ fn conv_data(
     let biases: Vec<i64> = bias
         .iter()
         .zip(&scales)
-        .map(|(bias, scale)| (f64::from(*bias) / (f64::from(from.scale) * f64::from(*scale))).round() as i64)
+        .map(|(bias, scale)| (f64::from(*bias) / (f64::from(from) * f64::from(*scale))).round() as i64)
         .collect();
     let (multipliers, shifts) = scales
         .iter()
-        .map(|scale| multiplier(f64::from(from.scale) * f64::from(*scale) / f64::from(to.scale)))
+        .enumerate()
+        .map(|(channel, scale)| {
+            let to = scheme.scale(conv.output, channel);
+            multiplier(f64::from(from) * f64::from(*scale) / f64::from(to))
+        })
         .unzip();
-    let bias = fold_zero(&data, &biases, 0, i64::from(from.zero), depthwise);
+    let bias = fold_zero(&data, &biases, 0, i64::from(zero), depthwise);
     ConvData::I8 { weights: data, weight_zero: 0, bias, multipliers, shifts, clamp }
 }

@@ -270,7 +270,9 @@ pub(crate) fn op(op: &Op, arena: u32, weights: &[u8]) -> Check {
             binary(op, element, arena)
         }
         Op::Table { input, output, table } => {
-            weight_span(table, 256, weights)?;
+            // One for all channels, or one for each.
+            let channels = if table.len as usize == 256 { 1 } else { output.shape.c as usize };
+            weight_span(table, 256 * channels, weights)?;
             same(input, output, Element::I8, Element::I8)
         }
         Op::Activate { input, output, .. } => same(input, output, Element::F32, Element::F32),

@@ -432,7 +432,8 @@ pub enum Op {
     },
     /// Arithmetic of two tensors.
     Binary(Binary),
-    /// A function of single quantised values, as a table; the output may lie in the input's place.
+    /// A function of single quantised values, as a table of 256 values or one for each channel; the output may lie in the
+    /// input's place.
     Table {
         /// The input.
         input: Slot,

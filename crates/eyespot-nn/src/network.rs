@@ -299,7 +299,12 @@ pub(crate) fn run_op<K: Kernels>(op: &Op, arena: &mut [u8], weights: &[u8]) -> O
         Op::Table { input, output, table } => {
             let to = bytes_of(output, Element::I8);
             move_to(arena, bytes_of(input, Element::I8), &to)?;
-            kernels::table(cast_slice(constants(table)?), cast_slice_mut(arena.get_mut(to)?));
+            let (table, values) = (cast_slice(constants(table)?), cast_slice_mut(arena.get_mut(to)?));
+            if table.len() == 256 {
+                kernels::table(table, values);
+            } else {
+                kernels::channel_tables(table, values);
+            }
         }
         Op::Activate { input, output, activation } if FLOAT => {
             let to = bytes_of(output, Element::F32);

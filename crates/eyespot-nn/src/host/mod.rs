@@ -23,7 +23,7 @@ use crate::graph::{
     Activation, Binary, BinaryNumbers, Conv as ConvOp, ConvNumbers, Element, Op, Pool, PoolKind, PoolNumbers,
     PoolQuant, Shape, SoftmaxNumbers, Span,
 };
-use crate::kernels::{BinaryQuant, Fast, mean_of};
+use crate::kernels::{BinaryQuant, Fast, channel_tables, mean_of};
 use crate::network::Resolved;
 use crate::{Layer, Model, network};
 
@@ -74,6 +74,8 @@ enum Kernel {
     ConvPoolI8(Box<int8::Conv>, [i8; 2]),
     BinaryI8(Box<simd::int8::Binary>),
     Table(Box<[i8; 256]>),
+    /// One for each channel.
+    ChannelTables,
     MeanI8,
     AveragePoolI8(PoolQuant),
     SoftmaxI8(Box<int8_maps::Softmax>),
@@ -215,6 +217,7 @@ fn kernel(op: &Op, weights: &[u8], level: Level) -> Option<Kernel> {
                 Kernel::SoftmaxI8(int8_maps::Softmax::new(multiplier, shift, diff_min))
             }
         }),
+        Op::Table { table, .. } if table.len > 256 => Some(Kernel::ChannelTables),
         Op::Table { table, .. } => Some(Kernel::Table(mapping(table)?)),
         Op::Copy(copy) if copy.element == Element::I8 => Some(Kernel::CopyI8(match &copy.table {
             Some(table) => Some(mapping(table)?),
@@ -342,6 +345,17 @@ impl Team<'_> {
                 let chunk = values.len().div_ceil(self.threads.count()).next_multiple_of(row);
                 self.threads.chunks(values, chunk.max(GRAIN / row * row), self.locals, |_, _, values| {
                     values.chunks_exact_mut(row).for_each(|values| level.softmax(values));
+                });
+            }
+            (Op::Table { input, output, table }, Kernel::ChannelTables) => {
+                let to = bytes_of(output, Element::I8);
+                network::move_to(arena, bytes_of(input, Element::I8), &to)?;
+                let values: &mut [i8] = cast_slice_mut(arena.get_mut(to)?);
+                let tables: &[i8] = cast_slice(weights.get(range_of(table))?);
+                let pixel = output.shape.c as usize;
+                let share = values.len().div_ceil(self.threads.count()).max(GRAIN);
+                self.threads.chunks(values, share.next_multiple_of(pixel), self.locals, |_, _, values| {
+                    channel_tables(tables, values);
                 });
             }
             (_, Kernel::Common) => network::run_op::<Fast>(op, arena, weights)?,

@@ -20,7 +20,8 @@ pub(crate) use pool::{average_f32, average_i8, max_f32, max_i8, max_ring_row, me
 #[cfg(feature = "host")]
 pub(crate) use pool::{mean_of, taps as pool_taps};
 pub(crate) use simple::{
-    BinaryQuant, Sampling, binary_f32, binary_i8, copy, dequantize, quantize, resize_f32, resize_i8, table,
+    BinaryQuant, Sampling, binary_f32, binary_i8, channel_tables, copy, dequantize, quantize, resize_f32,
+    resize_i8, table,
 };
 #[cfg(feature = "host")]
 pub(crate) use softmax::{Division, exp_of_difference, summand};

@@ -84,6 +84,16 @@ pub(crate) fn table(table: &[i8], values: &mut [i8]) {
     }
 }
 
+/// The same with a table for each channel.
+pub(crate) fn channel_tables(tables: &[i8], values: &mut [i8]) {
+    let tables = tables.as_chunks::<256>().0;
+    for pixel in values.chunks_exact_mut(tables.len().max(1)) {
+        for (value, table) in pixel.iter_mut().zip(tables) {
+            *value = table[usize::from((*value as u8) ^ 0x80)];
+        }
+    }
+}
+
 /// A strided copy of values of `size` bytes.
 pub(crate) fn copy(axes: &[Axis; 5], size: usize, map: Option<&[i8]>, input: &[u8], output: &mut [u8]) {
     let [a, b, c, d, e] = axes;

@@ -265,6 +265,10 @@ impl Scheme {
 const BEFORE: i8 = -32;
 const AFTER: i8 = -96;
 
+/// How many times finer the scales of the channels must be on average: tables for each channel take more time and flash
+/// than one.
+const WORTH: f32 = 2.5;
+
 /// The least scale that has room for both ends around a zero point.
 fn scale_around(zero: i8, [low, high]: [f32; 2]) -> f32 {
     let (below, above) = (f32::from(zero) + 128.0, 127.0 - f32::from(zero));
@@ -272,8 +276,7 @@ fn scale_around(zero: i8, [low, high]: [f32; 2]) -> f32 {
 }
 
 /// Gives each channel a scale of its own where nothing but tables and convolutions look at it, which can take them in: the
-/// channels of a depthwise convolution may differ a hundredfold, and one scale would leave the smallest a few steps
-/// (Krishnamoorthi, arXiv:1806.08342, section 3.1.3, for weights).
+/// channels of a convolution may differ a hundredfold, and one scale would leave the smallest a few steps.
 fn widen(graph: &Graph, groups: &Groups, seen: &[Seen], scheme: &mut Scheme) {
     let mut members = HashMap::new();
     for id in 0..graph.tensors.len() {
@@ -295,9 +298,15 @@ fn widen(graph: &Graph, groups: &Groups, seen: &[Seen], scheme: &mut Scheme) {
             Activation::Silu | Activation::Sigmoid => -SIGMOID,
             _ => f32::NEG_INFINITY,
         };
-        let scales =
-            seen[*input].channels.iter().map(|[low, high]| scale_around(BEFORE, [low.max(least), *high]));
-        scheme.channels.insert(*input, scales.collect());
+        let channels = &seen[*input].channels;
+        let scales: Vec<f32> =
+            channels.iter().map(|[low, high]| scale_around(BEFORE, [low.max(least), *high])).collect();
+        // How many times finer a channel's own scale is.
+        let finer = scales.iter().map(|scale| scheme.quants[*input].scale / scale).sum::<f32>();
+        if finer < WORTH * scales.len() as f32 {
+            continue;
+        }
+        scheme.channels.insert(*input, scales);
         scheme.quants[*input].zero = BEFORE;
         if alone(*output) && readers(*output).all(|op| matches!(op, Op::Conv(_))) {
             let scales = seen[*output].channels.iter().map(|range| scale_around(AFTER, *range));

@@ -27,15 +27,8 @@ pub fn relu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 }
 
 /// `min(max(x, 0), 6)`.
-#[must_use]
-pub fn relu6<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+pub(crate) fn relu6<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     map(x, |x| x.clamp(0.0, 6.0), |x| x.clamp(0.0, 6.0))
-}
-
-/// A sigmoid of three straight lines: `min(max(x / 6 + 1/2, 0), 1)`.
-#[must_use]
-pub fn hard_sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    map(x, |x| (x / 6.0 + 0.5).clamp(0.0, 1.0), |x| (x / 6.0 + 0.5).clamp(0.0, 1.0))
 }
 
 /// Normalises the last dimension to a mean of 0 and a variance of 1, then scales and shifts it (Ba et al.,
@@ -63,56 +56,43 @@ impl LayerNorm {
     }
 }
 
-/// Max pooling with an odd kernel, stride 1 and the size kept.
-#[must_use]
-pub fn max_pool(x: Tensor<4>, kernel: usize) -> Tensor<4> {
-    max_pool_by(x, kernel, 1)
-}
-
 /// Max pooling with an odd kernel and a stride by which the size shrinks.
-#[must_use]
-pub fn max_pool_by(x: Tensor<4>, kernel: usize, stride: usize) -> Tensor<4> {
+pub(crate) fn max_pool_by(x: Tensor<4>, kernel: usize, stride: usize) -> Tensor<4> {
     let options = MaxPoolOptions::new([kernel; 2]).with_stride([stride; 2]).with_padding([kernel / 2; 2]);
     max_pool2d(x, options)
 }
 
 /// The mean of each square of pixels.
-#[must_use]
-pub fn average_pool(x: Tensor<4>, side: usize) -> Tensor<4> {
+pub(crate) fn average_pool(x: Tensor<4>, side: usize) -> Tensor<4> {
     avg_pool2d(x, AvgPoolOptions::new([side; 2]).with_stride([side; 2]))
 }
 
 /// The mean of an odd square around each pixel, zeros beyond the edge; a stride shrinks the size.
-#[must_use]
-pub fn average_pool_by(x: Tensor<4>, kernel: usize, stride: usize) -> Tensor<4> {
+pub(crate) fn average_pool_by(x: Tensor<4>, kernel: usize, stride: usize) -> Tensor<4> {
     let options = AvgPoolOptions::new([kernel; 2]).with_stride([stride; 2]).with_padding([kernel / 2; 2]);
     avg_pool2d(x, options)
 }
 
 /// The mean of each channel: height and width become 1.
-#[must_use]
-pub fn mean(x: Tensor<4>) -> Tensor<4> {
+pub(crate) fn mean(x: Tensor<4>) -> Tensor<4> {
     let [batch, channels, height, width] = x.dims();
     let pixels = x.reshape([batch, channels, height * width]);
     pixels.mean_dim(2).reshape([batch, channels, 1, 1])
 }
 
 /// Twice the height and width, each value repeated.
-#[must_use]
-pub fn upsample2(x: Tensor<4>) -> Tensor<4> {
+pub(crate) fn upsample2(x: Tensor<4>) -> Tensor<4> {
     interpolate(x, InterpolateOptions::new(InterpolateMode::Nearest).with_scale_factor([2.0; 2]))
 }
 
 /// Another size, with values between the pixels' centres interpolated linearly.
-#[must_use]
-pub fn resize(x: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
+pub(crate) fn resize(x: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
     let options = InterpolateOptions::new(InterpolateMode::Bilinear).with_align_corners(false);
     interpolate(x, options.with_output_size([height, width]))
 }
 
 /// The tensors one after the other along the channels.
-#[must_use]
-pub fn concat<const N: usize>(tensors: [Tensor<4>; N]) -> Tensor<4> {
+pub(crate) fn concat<const N: usize>(tensors: [Tensor<4>; N]) -> Tensor<4> {
     Tensor::cat(tensors.into(), 1)
 }
 

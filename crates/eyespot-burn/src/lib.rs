@@ -24,10 +24,7 @@ pub use eyespot_core::coco::LABELS as COCO;
 #[cfg(feature = "flex")]
 pub use eyespot_nn::host::Host;
 pub use head::{DetectorHead, FeatureHead, InputFormat};
-pub use layers::{
-    LayerNorm, average_pool, average_pool_by, concat, hard_sigmoid, max_pool, max_pool_by, mean, relu, relu6,
-    resize, sigmoid, silu, upsample2,
-};
+pub use layers::{LayerNorm, relu, sigmoid, silu};
 pub use loader::{Conv, Loader, Norm};
 pub use maps::FeatureMap;
 pub use model::{BurnModel, FromWeights, PortableModel, convert, labels, leak_labels, load, record};

@@ -3,6 +3,7 @@
 use eyespot_core::{AnyError, Boxed};
 use eyespot_motion::{MotionConfig, MotionPredictor, MotionStorage};
 
+use crate::heap::on_heap;
 use crate::registry::{BoxedPredictor, LoadOptions};
 
 /// The settings of the motion predictor: the fields of [`MotionConfig`].
@@ -29,7 +30,7 @@ pub(crate) fn motion(options: &LoadOptions) -> Result<BoxedPredictor, AnyError> 
         };
         *field = value.parse().map_err(|_| wrong())?;
     }
-    let storage = Box::new(MotionStorage::<320, 240>::new());
+    let storage = on_heap(MotionStorage::<320, 240>::new);
     let predictor = MotionPredictor::new(config, storage).map_err(AnyError::new)?;
     Ok(Box::new(Boxed(predictor)))
 }

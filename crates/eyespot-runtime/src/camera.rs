@@ -6,6 +6,8 @@ use eyespot_core::{Affine, CameraMotion, NoMotion};
 use eyespot_flow::{FlowStorage, OrbFlow, OrbStorage, SparseFlow};
 use eyespot_track::KnownMotion;
 
+use crate::heap::on_heap;
+
 /// Working size and corners: what `eyespot-flow` recommends for hosts.
 const PIXELS: usize = 640 * 360;
 const CORNERS: usize = 960;
@@ -49,8 +51,8 @@ impl CameraMotionMethod {
     pub(crate) fn build(&self) -> Result<Box<dyn CameraMotion + Send>, String> {
         Ok(match self {
             Self::None => Box::new(NoMotion),
-            Self::SparseOptFlow => Box::new(SparseFlow::new(Box::new(FlowStorage::<PIXELS, CORNERS>::new()))),
-            Self::Orb => Box::new(OrbFlow::new(Box::new(OrbStorage::<PIXELS, CORNERS>::new()))),
+            Self::SparseOptFlow => Box::new(SparseFlow::new(on_heap(FlowStorage::<PIXELS, CORNERS>::new))),
+            Self::Orb => Box::new(OrbFlow::new(on_heap(OrbStorage::<PIXELS, CORNERS>::new))),
             Self::File(path) => Box::new(KnownMotion::new(read(path)?)),
         })
     }

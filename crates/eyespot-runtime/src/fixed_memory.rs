@@ -6,6 +6,7 @@ use eyespot_core::{AnyError, Boxed, Error, ErrorKind};
 use eyespot_nn::host::{Arena, Host};
 use eyespot_nn::{ArenaError, LoadError, Model, Network, NnError, NnPredictor, NnStorage};
 
+use crate::heap::on_heap;
 use crate::registry::{Family, LoadOptions, Loaded, Weights};
 
 /// Columns of the widest input, and candidates before suppression.
@@ -69,7 +70,7 @@ fn load(path: &Path) -> Result<Predictor, EyeError> {
     let predictor = |labels: &'static [&'static str]| {
         let model = Model::load(bytes)?;
         let network = Network::on_host(model, Arena::new(model.arena_words()), Host::default())?;
-        Ok::<_, EyeError>(NnPredictor::new(network, Box::new(NnStorage::new()), labels)?)
+        Ok::<_, EyeError>(NnPredictor::new(network, on_heap(NnStorage::new), labels)?)
     };
     // Names of the classes: a text file beside the model, a line for each.
     let file = path.with_extension("txt");

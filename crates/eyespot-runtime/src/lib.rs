@@ -6,6 +6,7 @@ mod classes;
 mod error;
 #[cfg(feature = "nn")]
 mod fixed_memory;
+mod heap;
 mod model;
 #[cfg(feature = "onnx")]
 mod onnx;

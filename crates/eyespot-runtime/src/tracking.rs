@@ -3,6 +3,7 @@
 use eyespot_core::{AnyError, Boxed, Tracker};
 use eyespot_track::{BotSort, ByteTrack, ConfigError, OcSort, OcSortStorage, Sort, TrackStorage};
 
+use crate::heap::on_heap;
 use crate::shared_embedder::SharedEmbedder;
 use crate::tracker_config::Value;
 use crate::{CameraMotionMethod, RuntimeError, TrackerConfig};
@@ -129,11 +130,11 @@ impl Tracking {
     ) -> Result<BoxedTracker, RuntimeError> {
         let motion = self.cmc_method.build().map_err(|reason| Self::wrong("cmc_method", reason))?;
         let out_of_range = |error: ConfigError| Self::wrong(error.option, error);
-        let storage = || Box::new(TrackStorage::<TRACKS, DETECTIONS>::new());
+        let storage = || on_heap(TrackStorage::<TRACKS, DETECTIONS>::new);
         Ok(match (self.config(fps), embedder) {
             (TrackerConfig::BotSort(mut config), Some(embedder)) if self.with_reid => {
                 config.with_reid = true;
-                let storage = Box::new(TrackStorage::<TRACKS, DETECTIONS, Feature>::with_features());
+                let storage = on_heap(TrackStorage::<TRACKS, DETECTIONS, Feature>::with_features);
                 let tracker = BotSort::with_camera_motion(config, storage, motion)
                     .and_then(|tracker| tracker.with_embedder(embedder))
                     .map_err(out_of_range)?;
@@ -156,7 +157,7 @@ impl Tracking {
                 Box::new(Boxed(tracker))
             }
             (TrackerConfig::OcSort(config), _) => {
-                let storage = Box::new(OcSortStorage::<TRACKS, DETECTIONS>::new());
+                let storage = on_heap(OcSortStorage::<TRACKS, DETECTIONS>::new);
                 let tracker = OcSort::with_camera_motion(config, storage, motion).map_err(out_of_range)?;
                 Box::new(Boxed(tracker))
             }

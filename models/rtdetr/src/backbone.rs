@@ -2,7 +2,7 @@
 
 use burn::nn::conv::Conv2d;
 use burn::tensor::Tensor;
-use eyespot_burn::{Conv, Loader, WeightError, average_pool, max_pool_by, relu};
+use eyespot_burn::{Conv, FeatureMap as _, Loader, WeightError, relu};
 
 use crate::Config;
 use crate::blocks::conv;
@@ -48,7 +48,7 @@ impl Backbone {
     /// The levels of the strides 8, 16 and 32.
     pub(crate) fn forward(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
         let x = self.stem.iter().fold(x, |x, conv| relu(conv.forward(x)));
-        let mut x = max_pool_by(x, 3, 2);
+        let mut x = x.max_pool(3, 2);
         let mut levels = Vec::with_capacity(self.stages.len());
         for stage in &self.stages {
             x = stage.iter().fold(x, |x, block| block.forward(x));
@@ -98,7 +98,7 @@ impl Block {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let side = if self.halving { average_pool(x.clone(), 2) } else { x.clone() };
+        let side = if self.halving { x.clone().average_pool(2) } else { x.clone() };
         let side = match &self.shortcut {
             Some(shortcut) => shortcut.forward(side),
             None => side,

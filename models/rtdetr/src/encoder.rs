@@ -3,7 +3,7 @@
 use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Tensor, TensorData, activation};
-use eyespot_burn::{Conv, LayerNorm, Loader, WeightError, concat, silu, upsample2};
+use eyespot_burn::{Conv, FeatureMap, LayerNorm, Loader, WeightError, silu};
 
 use crate::Config;
 use crate::attention::Attention;
@@ -66,12 +66,12 @@ impl Encoder {
             let Some(level) = levels.pop() else { break };
             top = silu(lateral.forward(top));
             pyramid.push(top.clone());
-            top = fusion.forward(concat([upsample2(top), level]));
+            top = fusion.forward(FeatureMap::concat([top.upsample2(), level]));
         }
         let mut found = vec![top.clone()];
         for (halving, fusion) in self.halvings.iter().zip(&self.up) {
             let Some(level) = pyramid.pop() else { break };
-            top = fusion.forward(concat([silu(halving.forward(top)), level]));
+            top = fusion.forward(FeatureMap::concat([silu(halving.forward(top)), level]));
             found.push(top.clone());
         }
         found

@@ -194,7 +194,8 @@ pub(crate) struct ModelArgs {
     /// Certificate of a server that signed its own, PEM.
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
-    /// Where it runs: auto, cpu, wgpu or wgpu:N; for ONNX files also onnxruntime [default: the board's].
+    /// Where it runs: auto, cpu, wgpu or wgpu:N; flex is Burn on the CPU, onnxruntime is for ONNX files [default: the
+    /// board's].
     #[arg(long)]
     pub(crate) device: Option<String>,
     /// A setting of the model: of motion (min_area=0.01), of an ONNX file (head=yolov8), or whatever a model elsewhere

@@ -84,12 +84,18 @@ pub(crate) fn table(table: &[i8], values: &mut [i8]) {
     }
 }
 
-/// The same with a table for each channel.
+/// The same with a table for each channel. Four at a time: the stores of single bytes would take as long as the lookups.
 pub(crate) fn channel_tables(tables: &[i8], values: &mut [i8]) {
     let tables = tables.as_chunks::<256>().0;
+    let (by_four, others) = tables.as_chunks::<4>();
+    let look_up = |table: &[i8; 256], value: i8| table[usize::from((value as u8) ^ 0x80)];
     for pixel in values.chunks_exact_mut(tables.len().max(1)) {
-        for (value, table) in pixel.iter_mut().zip(tables) {
-            *value = table[usize::from((*value as u8) ^ 0x80)];
+        let (fours, rest) = pixel.as_chunks_mut::<4>();
+        for ([a, b, c, d], [e, f, g, h]) in fours.iter_mut().zip(by_four) {
+            [*a, *b, *c, *d] = [look_up(e, *a), look_up(f, *b), look_up(g, *c), look_up(h, *d)];
+        }
+        for (value, table) in rest.iter_mut().zip(others) {
+            *value = look_up(table, *value);
         }
     }
 }

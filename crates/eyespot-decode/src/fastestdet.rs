@@ -3,7 +3,7 @@
 
 use eyespot_core::{BBox, ClassId, InputSize};
 
-use crate::{Candidate, Candidates, DecodeError, DecodeOptions, LabelMode};
+use crate::{Candidate, Candidates, DecodeError, DecodeOptions, LabelMode, Matrix};
 
 /// Pixels of the model's input from one cell to the next.
 pub const STRIDE: u16 = 16;
@@ -75,13 +75,8 @@ impl Head {
         options: &DecodeOptions<'_>,
         candidates: &mut Candidates<'_>,
     ) -> Result<(), DecodeError> {
-        let (expected, channels) = (self.cells().saturating_mul(self.channels()), self.channels());
-        if raw.len() != expected {
-            return Err(DecodeError::Length { expected, actual: raw.len() });
-        }
-        let value =
-            |cell: usize, channel: usize| raw.get(cell * channels + channel).copied().unwrap_or(f32::NAN);
-        self.decode_with(value, options, candidates);
+        let values = Matrix::new(raw, self.cells(), self.channels())?;
+        self.decode_with(|row, column| values.at(row, column), options, candidates);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 
 use eyespot_core::{BBox, ClassId, InputSize};
 
-use crate::{Candidate, Candidates, DecodeError, DecodeOptions, LabelMode};
+use crate::{Candidate, Candidates, DecodeError, DecodeOptions, LabelMode, Matrix};
 
 /// The strides of the published models.
 pub const STRIDES: [u8; 3] = [8, 16, 32];
@@ -63,14 +63,8 @@ impl<'a> Head<'a> {
         options: &DecodeOptions<'_>,
         candidates: &mut Candidates<'_>,
     ) -> Result<(), DecodeError> {
-        let expected = self.output_len();
-        if raw.len() != expected {
-            return Err(DecodeError::Length { expected, actual: raw.len() });
-        }
-        let channels = 5 + usize::from(self.classes);
-        let value =
-            |anchor: usize, channel: usize| raw.get(anchor * channels + channel).copied().unwrap_or(f32::NAN);
-        self.decode_with(value, options, candidates);
+        let values = Matrix::new(raw, self.anchors(), 5 + usize::from(self.classes))?;
+        self.decode_with(|row, column| values.at(row, column), options, candidates);
         Ok(())
     }
 

@@ -352,6 +352,7 @@ where
         let model = self.network.model();
         let output = |index: usize| model.output(index).map(|port| (self.network.output(index), port));
         let Some((values, port)) = output(0) else { return Ok(()) };
+        let mut candidates = Candidates::new(candidates);
         match self.head {
             Head::Classify => {
                 let (width, height) = (frame.image.width(), frame.image.height());
@@ -363,32 +364,26 @@ where
                         out.push(Detection::new(whole, score.min(1.0), ClassId(class)));
                     }
                 }
+                return Ok(());
             }
-            Head::FastestDet(head) => {
-                let mut candidates = Candidates::new(candidates);
-                match (output(1), output(2)) {
-                    (Some((boxes, box_port)), Some((scores, score_port))) => {
-                        let classes = self.labels.len();
-                        let value = |cell: usize, channel: usize| match channel {
-                            0 => real(values, &port, cell),
-                            1..5 => real(boxes, &box_port, cell * 4 + channel - 1),
-                            _ => real(scores, &score_port, cell * classes + channel - 5),
-                        };
-                        head.decode_with(value, &decode, &mut candidates);
-                    }
-                    _ => {
-                        let channels = head.channels();
-                        let value =
-                            |cell: usize, channel: usize| real(values, &port, cell * channels + channel);
-                        head.decode_with(value, &decode, &mut candidates);
-                    }
+            Head::FastestDet(head) => match (output(1), output(2)) {
+                (Some((boxes, box_port)), Some((scores, score_port))) => {
+                    let classes = self.labels.len();
+                    let value = |cell: usize, channel: usize| match channel {
+                        0 => real(values, &port, cell),
+                        1..5 => real(boxes, &box_port, cell * 4 + channel - 1),
+                        _ => real(scores, &score_port, cell * classes + channel - 5),
+                    };
+                    head.decode_with(value, &decode, &mut candidates);
                 }
-                Nms::new(options.iou_or(0.45)).suppress(&mut candidates);
-                candidates.push_into(&mut out, |bbox| letterbox.to_source_clipped(bbox));
-            }
+                _ => {
+                    let channels = head.channels();
+                    let value = |cell: usize, channel: usize| real(values, &port, cell * channels + channel);
+                    head.decode_with(value, &decode, &mut candidates);
+                }
+            },
             #[cfg(feature = "host")]
             Head::Yolox(head) => {
-                let mut candidates = Candidates::new(candidates);
                 let channels = 5 + self.labels.len();
                 if output(1).is_none() {
                     let value =
@@ -419,10 +414,10 @@ where
                     };
                     head.decode_with(value, &decode, &mut candidates);
                 }
-                Nms::new(options.iou_or(0.45)).suppress(&mut candidates);
-                candidates.push_into(&mut out, |bbox| letterbox.to_source_clipped(bbox));
             }
         }
+        Nms::new(options.iou_or(0.45)).suppress(&mut candidates);
+        candidates.push_into(&mut out, |bbox| letterbox.to_source_clipped(bbox));
         Ok(())
     }
 }

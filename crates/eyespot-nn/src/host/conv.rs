@@ -5,6 +5,7 @@
 use core::ops::Range;
 use std::vec::Vec;
 
+use super::geometry::Geometry;
 use super::simd::{Level, Panels, Part, Run, Taps};
 use crate::graph::{Activation, Shape, Window};
 
@@ -65,9 +66,7 @@ fn slices(panels: &Panels, window: Window, channels: usize) -> Vec<Slice> {
 #[derive(Debug)]
 pub(super) struct Conv {
     panels: Panels,
-    window: Window,
-    input: Shape,
-    output: Shape,
+    geometry: Geometry,
     /// Rows and columns of the output whose windows lie inside.
     inner: [Range<usize>; 2],
     slices: Vec<Slice>,
@@ -92,43 +91,33 @@ impl Conv {
             pad.div_ceil(stride).min(end)..end
         });
         let slices = slices(&panels, window, input.c as usize);
-        Self { panels, window, input, output, inner, slices }
-    }
-
-    /// Every pixel of the image is a pixel of the output: rows don't matter.
-    fn is_flat(&self) -> bool {
-        let Window { kernel, stride, pad, .. } = self.window;
-        let same = self.input.h == self.output.h && self.input.w == self.output.w;
-        kernel == [1, 1] && stride == [1, 1] && pad == [0, 0] && same
+        Self { panels, geometry: Geometry { window, input, output }, inner, slices }
     }
 
     /// Pixels that are computed together: one, or a row.
     pub(super) fn unit(&self) -> usize {
-        if self.is_flat() { 1 } else { self.output.w as usize }
+        self.geometry.unit()
     }
 
     /// Units that are worth a thread.
     pub(super) fn chunk(&self, threads: usize) -> usize {
-        let pixels = self.output.h as usize * self.output.w as usize;
-        let unit = self.unit();
-        if threads == 1 || pixels * self.panels.depth() * self.panels.columns() < 1 << 16 {
-            return pixels / unit;
-        }
-        // At least two tiles, and some chunks for each thread: one may be slower than the other.
-        let least = (2 * self.panels.rows()).div_ceil(unit);
-        (pixels / unit).div_ceil(4 * threads).next_multiple_of(least)
+        let products = self.panels.depth() * self.panels.columns();
+        self.geometry.chunk(threads, products, self.panels.rows())
     }
 
     /// The outputs of whole units, from unit `first` on.
     pub(super) fn compute(&self, input: &[f32], first: usize, output: &mut [f32]) {
         let unit = self.unit() * self.panels.columns();
-        let line =
-            if self.is_flat() { 1 } else { usize::from(self.window.stride[0]) * self.input.w as usize };
-        let block = (BLOCK / (line * self.input.c as usize)).max(1);
+        let line = if self.geometry.is_flat() {
+            1
+        } else {
+            usize::from(self.geometry.window.stride[0]) * self.geometry.input.w as usize
+        };
+        let block = (BLOCK / (line * self.geometry.input.c as usize)).max(1);
         for (number, output) in output.chunks_mut(block * unit).enumerate() {
             let first = first + number * block;
             for panel in 0..self.panels.count() {
-                if self.is_flat() {
+                if self.geometry.is_flat() {
                     self.flat(panel, input, first, output);
                 } else {
                     self.block(panel, input, first..first + output.len() / unit, output);
@@ -170,7 +159,7 @@ impl Conv {
         let inner_rows =
             inner_rows.start.clamp(rows.start, rows.end)..inner_rows.end.clamp(rows.start, rows.end);
         for slice in &self.slices {
-            for x in (0..inner_columns.start).chain(inner_columns.end..self.output.w as usize) {
+            for x in (0..inner_columns.start).chain(inner_columns.end..self.geometry.output.w as usize) {
                 if !inner_rows.is_empty() {
                     let (at, size) = ([inner_rows.start, x], [inner_rows.len(), 1]);
                     self.run(these, slice, at, size, output);
@@ -184,10 +173,11 @@ impl Conv {
 
     /// The taps along an axis that lie inside the input.
     fn taps(&self, axis: usize, position: usize) -> Range<usize> {
-        let start = position * usize::from(self.window.stride[axis]);
-        let size = [self.input.h, self.input.w][axis] as usize;
+        let start = position * usize::from(self.geometry.window.stride[axis]);
+        let size = [self.geometry.input.h, self.geometry.input.w][axis] as usize;
         let [kernel, dilation, pad] =
-            [self.window.kernel, self.window.dilation, self.window.pad].map(|of| usize::from(of[axis]));
+            [self.geometry.window.kernel, self.geometry.window.dilation, self.geometry.window.pad]
+                .map(|of| usize::from(of[axis]));
         let end = (size + pad).saturating_sub(start).div_ceil(dilation).min(kernel);
         pad.saturating_sub(start).div_ceil(dilation).min(end)..end
     }
@@ -206,13 +196,13 @@ impl Conv {
             start..range.end.clamp(start, of.end)
         };
         let (rows, columns) = (within(self.taps(0, y), &slice.lines), self.taps(1, x));
-        let channels = self.input.c as usize;
-        let (line, stride) = (self.input.w as usize * channels, self.panels.columns());
-        let out_line = self.output.w as usize * stride;
-        let [stride_y, stride_x] = self.window.stride.map(usize::from);
-        let [dilation_y, dilation_x] = self.window.dilation.map(usize::from);
-        let [pad_y, pad_x] = self.window.pad.map(usize::from);
-        let kernel = usize::from(self.window.kernel[1]);
+        let channels = self.geometry.input.c as usize;
+        let (line, stride) = (self.geometry.input.w as usize * channels, self.panels.columns());
+        let out_line = self.geometry.output.w as usize * stride;
+        let [stride_y, stride_x] = self.geometry.window.stride.map(usize::from);
+        let [dilation_y, dilation_x] = self.geometry.window.dilation.map(usize::from);
+        let [pad_y, pad_x] = self.geometry.window.pad.map(usize::from);
+        let kernel = usize::from(self.geometry.window.kernel[1]);
         let place = |position: usize, stride: usize, tap: usize, dilation: usize, pad: usize| {
             (position * stride + tap * dilation).saturating_sub(pad)
         };

@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use bytemuck::cast_slice_mut;
 
+use super::geometry::Geometry;
 use super::simd::Level;
 use super::simd::int8::{Depthwise, Panels, Run};
 use crate::graph::{Shape, Window};
@@ -28,9 +29,7 @@ fn row(input: &[i8], shape: Shape, y: isize) -> Option<&[i8]> {
 pub(super) struct Conv {
     level: Level,
     panels: Panels,
-    window: Window,
-    input: Shape,
-    output: Shape,
+    geometry: Geometry,
     input_zero: i8,
 }
 
@@ -38,67 +37,54 @@ impl Conv {
     /// `None` where numbers lie outside what the kernels can do.
     pub(super) fn new(level: Level, conv: &ConvI8<'_>, depthwise: bool) -> Option<Self> {
         let ConvI8 { window, input, output, input_zero, .. } = *conv;
-        Some(Self { level, panels: Panels::new(level, conv, depthwise)?, window, input, output, input_zero })
-    }
-
-    /// Every pixel of the image is a pixel of the output: rows don't matter.
-    fn is_flat(&self) -> bool {
-        let Window { kernel, stride, pad, .. } = self.window;
-        let same = self.input.h == self.output.h && self.input.w == self.output.w;
-        kernel == [1, 1] && stride == [1, 1] && pad == [0, 0] && same
+        let geometry = Geometry { window, input, output };
+        Some(Self { level, panels: Panels::new(level, conv, depthwise)?, geometry, input_zero })
     }
 
     /// Pixels that are computed together: one, or a row.
     pub(super) fn unit(&self) -> usize {
-        if self.is_flat() { 1 } else { self.output.w as usize }
+        self.geometry.unit()
     }
 
     /// Units that are worth a thread.
     pub(super) fn chunk(&self, threads: usize) -> usize {
-        let pixels = self.output.h as usize * self.output.w as usize;
-        let unit = self.unit();
-        let work = pixels * self.panels.depth().iter().product::<usize>() * self.panels.columns();
-        if threads == 1 || work < 1 << 16 {
-            return pixels / unit;
-        }
-        // At least two tiles, and some chunks for each thread: one may be slower than the other.
-        let least = (2 * self.panels.rows()).div_ceil(unit);
-        (pixels / unit).div_ceil(4 * threads).next_multiple_of(least)
+        let products = self.panels.depth().iter().product::<usize>() * self.panels.columns();
+        self.geometry.chunk(threads, products, self.panels.rows())
     }
 
     /// Columns of the input that a row of the output looks at, padding included.
     fn reach(&self) -> usize {
-        let Window { kernel, stride, dilation, .. } = self.window;
-        (self.output.w as usize - 1) * usize::from(stride[1])
+        let Window { kernel, stride, dilation, .. } = self.geometry.window;
+        (self.geometry.output.w as usize - 1) * usize::from(stride[1])
             + (usize::from(kernel[1]) - 1) * usize::from(dilation[1])
             + 1
     }
 
     /// Bytes of a pixel of a band.
     fn pixel(&self) -> usize {
-        self.input.c as usize * self.level.format().bytes()
+        self.geometry.input.c as usize * self.level.format().bytes()
     }
 
     /// Input rows of a band for some rows of the output.
     fn lines(&self, rows: usize) -> usize {
-        let Window { kernel, stride, dilation, .. } = self.window;
+        let Window { kernel, stride, dilation, .. } = self.geometry.window;
         (rows - 1) * usize::from(stride[0]) + (usize::from(kernel[0]) - 1) * usize::from(dilation[0]) + 1
     }
 
     /// Units of a band.
     fn block(&self) -> usize {
-        if self.is_flat() {
+        if self.geometry.is_flat() {
             let tile = self.panels.rows();
             return (BAND / self.pixel()).next_multiple_of(tile).max(tile);
         }
         let line = self.reach() * self.pixel();
-        let more = (BAND / line).saturating_sub(self.lines(1)) / usize::from(self.window.stride[0]);
+        let more = (BAND / line).saturating_sub(self.lines(1)) / usize::from(self.geometry.window.stride[0]);
         1 + more
     }
 
     /// Bytes of memory that a thread needs.
     pub(super) fn band(&self) -> usize {
-        let bytes = if self.is_flat() {
+        let bytes = if self.geometry.is_flat() {
             self.block() * self.pixel()
         } else {
             self.lines(self.block()) * self.reach() * self.pixel()
@@ -110,14 +96,14 @@ impl Conv {
     pub(super) fn compute(&self, input: &[i8], first: usize, output: &mut [i8], band: &mut [u8]) {
         let unit = self.unit() * self.panels.columns();
         let [lines, taps, groups, passes] = self.panels.depth();
-        let [dilation_y, dilation_x] = self.window.dilation.map(usize::from);
-        let [stride_y, stride_x] = self.window.stride.map(usize::from);
+        let [dilation_y, dilation_x] = self.geometry.window.dilation.map(usize::from);
+        let [stride_y, stride_x] = self.geometry.window.stride.map(usize::from);
         let block = self.block();
         for (number, output) in output.chunks_mut(block * unit).enumerate() {
             let (first, count) = (first + number * block, output.len() / unit);
             let pixel = self.pixel();
-            if self.is_flat() {
-                let depth = self.input.c as usize;
+            if self.geometry.is_flat() {
+                let depth = self.geometry.input.c as usize;
                 self.level.prepare(&input[first * depth..(first + count) * depth], band);
                 let one = [1, 0];
                 let run = Run { count, pitch: pixel, lines: one, taps: one, groups, passes };
@@ -129,7 +115,7 @@ impl Conv {
             self.copy(input, first, count, band);
             let line = self.reach() * pixel;
             let run = Run {
-                count: self.output.w as usize,
+                count: self.geometry.output.w as usize,
                 pitch: stride_x * pixel,
                 lines: [lines, dilation_y * line],
                 taps: [taps, dilation_x * pixel],
@@ -146,11 +132,11 @@ impl Conv {
 
     /// Copies the input rows of some output rows, with their padding.
     fn copy(&self, input: &[i8], first: usize, count: usize, band: &mut [u8]) {
-        let (bytes, channels) = (self.level.format().bytes(), self.input.c as usize);
+        let (bytes, channels) = (self.level.format().bytes(), self.geometry.input.c as usize);
         let reach = self.reach();
-        let [top, left] = self.window.pad.map(usize::from);
-        let inside = (self.input.w as usize).min(reach.saturating_sub(left));
-        let start = (first * usize::from(self.window.stride[0])) as isize - top as isize;
+        let [top, left] = self.geometry.window.pad.map(usize::from);
+        let inside = (self.geometry.input.w as usize).min(reach.saturating_sub(left));
+        let start = (first * usize::from(self.geometry.window.stride[0])) as isize - top as isize;
         let mut zeros = [0; 4];
         self.level.prepare(&[self.input_zero; 4], &mut zeros[..]);
         let zero = |to: &mut [u8]| match bytes {
@@ -159,7 +145,7 @@ impl Conv {
         };
         for (line, to) in band.chunks_exact_mut(reach * channels * bytes).take(self.lines(count)).enumerate()
         {
-            let Some(from) = row(input, self.input, start + line as isize) else {
+            let Some(from) = row(input, self.geometry.input, start + line as isize) else {
                 zero(to);
                 continue;
             };

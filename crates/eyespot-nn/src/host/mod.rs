@@ -2,8 +2,10 @@
 
 pub(crate) mod aligned;
 mod conv;
+mod geometry;
 mod int8;
 mod int8_maps;
+mod places;
 mod pool;
 pub(crate) mod simd;
 mod threads;
@@ -255,9 +257,7 @@ impl Team<'_> {
         let level = self.level;
         match (op, kernel) {
             (Op::Conv(op), Kernel::Conv(conv)) => {
-                let ranges = [bytes_of(&op.input, Element::F32), bytes_of(&op.output, Element::F32)];
-                let [input, output] = arena.get_disjoint_mut(ranges).ok()?;
-                let (input, output) = (cast_slice(input), cast_slice_mut(output));
+                let (input, output) = places::two::<f32>(arena, &op.input, &op.output)?;
                 let units = conv.chunk(self.threads.count());
                 let chunk = units * conv.unit() * op.output.shape.c as usize;
                 self.threads.chunks(output, chunk, self.locals, |_, number, output| {
@@ -265,9 +265,7 @@ impl Team<'_> {
                 });
             }
             (Op::Conv(op), Kernel::Depthwise(conv, activation)) => {
-                let ranges = [bytes_of(&op.input, Element::F32), bytes_of(&op.output, Element::F32)];
-                let [input, output] = arena.get_disjoint_mut(ranges).ok()?;
-                let (input, output) = (cast_slice(input), cast_slice_mut(output));
+                let (input, output) = places::two::<f32>(arena, &op.input, &op.output)?;
                 let row = op.output.shape.w as usize * op.output.shape.c as usize;
                 let rows = self.share(op.output.shape.h as usize, row * op.window.taps());
                 self.threads.chunks(output, rows * row, self.locals, |_, number, output| {
@@ -278,9 +276,7 @@ impl Team<'_> {
                 });
             }
             (Op::Pool(op), Kernel::MaxPool(activation)) => {
-                let ranges = [bytes_of(&op.input, Element::F32), bytes_of(&op.output, Element::F32)];
-                let [input, output] = arena.get_disjoint_mut(ranges).ok()?;
-                let (input, output): (&[f32], _) = (cast_slice(input), cast_slice_mut(output));
+                let (input, output) = places::two::<f32>(arena, &op.input, &op.output)?;
                 let width = op.input.shape.w as usize * op.input.shape.c as usize;
                 let row = op.output.shape.w as usize * op.output.shape.c as usize;
                 let rows = self.share(op.output.shape.h as usize, row * usize::from(op.window.kernel[0]));
@@ -292,9 +288,7 @@ impl Team<'_> {
                 });
             }
             (Op::ConvPool { conv: op, pool }, Kernel::ConvPool(conv, activation)) => {
-                let ranges = [bytes_of(&op.input, Element::F32), bytes_of(&pool.output, Element::F32)];
-                let [input, output] = arena.get_disjoint_mut(ranges).ok()?;
-                let (input, output) = (cast_slice(input), cast_slice_mut(output));
+                let (input, output) = places::two::<f32>(arena, &op.input, &pool.output)?;
                 let Shape { h, w, c } = pool.output.shape;
                 let row = w as usize * c as usize;
                 // Rows between two threads' shares are computed twice.
@@ -329,18 +323,14 @@ impl Team<'_> {
                 });
             }
             (Op::Activate { input, output, .. }, Kernel::Activate(activation)) => {
-                let to = bytes_of(output, Element::F32);
-                network::move_to(arena, bytes_of(input, Element::F32), &to)?;
-                let values: &mut [f32] = cast_slice_mut(arena.get_mut(to)?);
+                let values = places::in_place::<f32>(arena, input, output)?;
                 let chunk = values.len().div_ceil(self.threads.count()).max(GRAIN);
                 self.threads.chunks(values, chunk, self.locals, |_, _, values| {
                     level.activate(*activation, values);
                 });
             }
             (Op::Softmax { input, output, .. }, Kernel::Softmax) => {
-                let to = bytes_of(output, Element::F32);
-                network::move_to(arena, bytes_of(input, Element::F32), &to)?;
-                let values: &mut [f32] = cast_slice_mut(arena.get_mut(to)?);
+                let values = places::in_place::<f32>(arena, input, output)?;
                 let row = output.shape.c as usize;
                 let chunk = values.len().div_ceil(self.threads.count()).next_multiple_of(row);
                 self.threads.chunks(values, chunk.max(GRAIN / row * row), self.locals, |_, _, values| {
@@ -348,9 +338,7 @@ impl Team<'_> {
                 });
             }
             (Op::Table { input, output, table }, Kernel::ChannelTables) => {
-                let to = bytes_of(output, Element::I8);
-                network::move_to(arena, bytes_of(input, Element::I8), &to)?;
-                let values: &mut [i8] = cast_slice_mut(arena.get_mut(to)?);
+                let values = places::in_place::<i8>(arena, input, output)?;
                 let tables: &[i8] = cast_slice(weights.get(range_of(table))?);
                 let pixel = output.shape.c as usize;
                 let share = values.len().div_ceil(self.threads.count()).max(GRAIN);
@@ -369,9 +357,7 @@ impl Team<'_> {
         let level = self.level;
         match (op, kernel) {
             (Op::Conv(op), Kernel::ConvI8(conv)) => {
-                let ranges = [bytes_of(&op.input, Element::I8), bytes_of(&op.output, Element::I8)];
-                let [input, output] = arena.get_disjoint_mut(ranges).ok()?;
-                let (input, output) = (cast_slice(input), cast_slice_mut(output));
+                let (input, output) = places::two::<i8>(arena, &op.input, &op.output)?;
                 let units = conv.chunk(self.threads.count());
                 let chunk = units * conv.unit() * op.output.shape.c as usize;
                 self.threads.chunks(output, chunk, self.locals, |local, number, output| {
@@ -379,9 +365,7 @@ impl Team<'_> {
                 });
             }
             (Op::Conv(op), Kernel::DepthwiseI8(conv)) => {
-                let ranges = [bytes_of(&op.input, Element::I8), bytes_of(&op.output, Element::I8)];
-                let [input, output] = arena.get_disjoint_mut(ranges).ok()?;
-                let (input, output) = (cast_slice(input), cast_slice_mut(output));
+                let (input, output) = places::two::<i8>(arena, &op.input, &op.output)?;
                 let row = op.output.shape.w as usize * op.output.shape.c as usize;
                 let rows = self.share(op.output.shape.h as usize, row * op.window.taps());
                 self.threads.chunks(output, rows * row, self.locals, |local, number, output| {
@@ -389,9 +373,7 @@ impl Team<'_> {
                 });
             }
             (Op::Pool(op), Kernel::MaxPoolI8([low, high])) => {
-                let ranges = [bytes_of(&op.input, Element::I8), bytes_of(&op.output, Element::I8)];
-                let [input, output] = arena.get_disjoint_mut(ranges).ok()?;
-                let (input, output): (&[i8], _) = (cast_slice(input), cast_slice_mut(output));
+                let (input, output) = places::two::<i8>(arena, &op.input, &op.output)?;
                 let width = op.input.shape.w as usize * op.input.shape.c as usize;
                 let row = op.output.shape.w as usize * op.output.shape.c as usize;
                 let rows = self.share(op.output.shape.h as usize, row * usize::from(op.window.kernel[0]));
@@ -402,9 +384,7 @@ impl Team<'_> {
                 });
             }
             (Op::ConvPool { conv: op, pool }, Kernel::ConvPoolI8(conv, [low, high])) => {
-                let ranges = [bytes_of(&op.input, Element::I8), bytes_of(&pool.output, Element::I8)];
-                let [input, output] = arena.get_disjoint_mut(ranges).ok()?;
-                let (input, output) = (cast_slice(input), cast_slice_mut(output));
+                let (input, output) = places::two::<i8>(arena, &op.input, &pool.output)?;
                 let Shape { h, w, c } = pool.output.shape;
                 let row = w as usize * c as usize;
                 // Rows between two threads' shares are computed twice.
@@ -438,17 +418,13 @@ impl Team<'_> {
                 });
             }
             (Op::Table { input, output, .. }, Kernel::Table(table)) => {
-                let to = bytes_of(output, Element::I8);
-                network::move_to(arena, bytes_of(input, Element::I8), &to)?;
-                let values: &mut [i8] = cast_slice_mut(arena.get_mut(to)?);
+                let values = places::in_place::<i8>(arena, input, output)?;
                 // Little work for each value.
                 let chunk = values.len().div_ceil(self.threads.count()).max(4 * GRAIN);
                 self.threads.chunks(values, chunk, self.locals, |_, _, values| level.table(table, values));
             }
             (Op::Mean { input, output, input_zero, rescale }, Kernel::MeanI8) => {
-                let ranges = [bytes_of(input, Element::I8), bytes_of(output, Element::I8)];
-                let [from, to] = arena.get_disjoint_mut(ranges).ok()?;
-                let (from, to): (&[i8], &mut [i8]) = (cast_slice(from), cast_slice_mut(to));
+                let (from, to) = places::two::<i8>(arena, input, output)?;
                 let band: &mut [i32] = cast_slice_mut(&mut self.locals.first_mut()?.band);
                 let sums = &mut band[..to.len()];
                 sums.fill(0);
@@ -458,9 +434,7 @@ impl Team<'_> {
                 }
             }
             (Op::Pool(op), Kernel::AveragePoolI8(quant)) => {
-                let ranges = [bytes_of(&op.input, Element::I8), bytes_of(&op.output, Element::I8)];
-                let [input, output] = arena.get_disjoint_mut(ranges).ok()?;
-                let (input, output) = (cast_slice(input), cast_slice_mut(output));
+                let (input, output) = places::two::<i8>(arena, &op.input, &op.output)?;
                 let row = op.output.shape.w as usize * op.output.shape.c as usize;
                 let rows = self.share(op.output.shape.h as usize, row * op.window.taps());
                 self.threads.chunks(output, rows * row, self.locals, |local, number, output| {
@@ -469,9 +443,7 @@ impl Team<'_> {
                 });
             }
             (Op::Softmax { input, output, .. }, Kernel::SoftmaxI8(softmax)) => {
-                let to = bytes_of(output, Element::I8);
-                network::move_to(arena, bytes_of(input, Element::I8), &to)?;
-                let values: &mut [i8] = cast_slice_mut(arena.get_mut(to)?);
+                let values = places::in_place::<i8>(arena, input, output)?;
                 let row = output.shape.c as usize;
                 let chunk = values.len().div_ceil(self.threads.count()).next_multiple_of(row);
                 self.threads.chunks(values, chunk.max(GRAIN / row * row), self.locals, |_, _, values| {

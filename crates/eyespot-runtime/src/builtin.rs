@@ -61,7 +61,8 @@ mod burn {
 
     use eyespot_burn::{
         BurnDevice, BurnEmbedder, BurnModel, BurnPredictor, CpuEmbedder, CpuPredictor, DetectorHead,
-        DeviceChoice, FeatureHead, FromWeights, Host, Loader, PortableModel, WeightError, WeightFormat, burn,
+        DeviceChoice, FeatureHead, FromWeights, Host, Loader, PlanError, PortableModel, WeightError,
+        WeightFormat, burn,
     };
     use eyespot_core::{AnyError, Boxed};
 
@@ -143,15 +144,8 @@ mod burn {
         match open(options)? {
             Device::Burn(device) => detector(source, device),
             Device::Cpu(host) => {
-                let predictor = match source {
-                    Source::Weights(weights) => {
-                        CpuPredictor::load::<M>(weights.file, weights.cache, host).map_err(AnyError::new)?
-                    }
-                    Source::Built(build, name) => {
-                        let model = build(&burn::tensor::Device::flex(), name).map_err(AnyError::new)?;
-                        CpuPredictor::new(&model, host).map_err(AnyError::new)?
-                    }
-                };
+                let load = |weights: Weights<'_>| CpuPredictor::load::<M>(weights.file, weights.cache, host);
+                let predictor = on_cpu(source, load, |model| CpuPredictor::new(model, host))?;
                 Ok(Loaded { plugin: Box::new(Boxed(predictor)), device: describe(host) })
             }
         }
@@ -185,18 +179,26 @@ mod burn {
                 Ok(Loaded { plugin: Box::new(Boxed(BurnEmbedder::new(model, device))), device: name })
             }
             Device::Cpu(host) => {
-                let embedder = match source {
-                    Source::Weights(weights) => {
-                        CpuEmbedder::load::<M>(weights.file, weights.cache, host).map_err(AnyError::new)?
-                    }
-                    Source::Built(build, name) => {
-                        let model = build(&burn::tensor::Device::flex(), name).map_err(AnyError::new)?;
-                        CpuEmbedder::new(&model, host).map_err(AnyError::new)?
-                    }
-                };
+                let load = |weights: Weights<'_>| CpuEmbedder::load::<M>(weights.file, weights.cache, host);
+                let embedder = on_cpu(source, load, |model| CpuEmbedder::new(model, host))?;
                 Ok(Loaded { plugin: Box::new(Boxed(embedder)), device: describe(host) })
             }
         }
+    }
+
+    /// A plugin of the CPU's engine.
+    fn on_cpu<M, P>(
+        source: Source<'_, M>,
+        load: impl FnOnce(Weights<'_>) -> Result<P, PlanError>,
+        new: impl FnOnce(&M) -> Result<P, PlanError>,
+    ) -> Result<P, AnyError> {
+        let made = match source {
+            Source::Weights(weights) => load(weights),
+            Source::Built(build, name) => {
+                new(&build(&burn::tensor::Device::flex(), name).map_err(AnyError::new)?)
+            }
+        };
+        made.map_err(AnyError::new)
     }
 
     /// Are these weights of the family? A file that is damaged may be: its loader says what is wrong with it. An ONNX file

@@ -5,6 +5,7 @@ mod embedder;
 mod planned;
 mod predictor;
 
+use std::borrow::Borrow;
 use std::path::{Path, PathBuf};
 
 use eyespot_convert::{ConvertError, Recording};
@@ -54,7 +55,7 @@ enum Source {
     File {
         weights: PathBuf,
         cache: Option<PathBuf>,
-        record: fn(&Path) -> Result<(Recording, String), PlanError>,
+        record: fn(&Path) -> Result<Recording, PlanError>,
     },
 }
 
@@ -68,10 +69,9 @@ struct Networks {
     planned: Vec<Planned>,
 }
 
-/// The network of a file of weights, and its name.
-fn record_file<M: PortableModel>(weights: &Path) -> Result<(Recording, String), PlanError> {
-    let model: M = open(weights)?;
-    Ok((record(&model), M::name(model.head()).to_owned()))
+/// The network of a file of weights.
+fn record_file<M: PortableModel>(weights: &Path) -> Result<Recording, PlanError> {
+    Ok(record(&open::<M>(weights)?))
 }
 
 /// A model in host memory.
@@ -85,13 +85,30 @@ fn cached(cache: &Path, size: Option<InputSize>) -> PathBuf {
     cache.with_extension(format!("{size}v{}.cache", eyespot_nn::VERSION))
 }
 
-/// Plans a network.
-fn plan(recording: &Recording, name: &str, size: InputSize) -> Result<Vec<u8>, ConvertError> {
-    let graph = recording.graph([size.height.into(), size.width.into()])?;
-    Ok(graph.with_name(name).build()?.bytes)
+/// A network that was kept. What can't be read is made again.
+fn read(cache: &Path, host: Host) -> Option<Planned> {
+    Planned::new(std::fs::read(cache).ok()?, host).ok()
 }
 
-/// Keeps a planned network for the next start. A cache that can't be written only costs time.
+/// Plans a network, and keeps it for the next start.
+fn make(
+    recording: impl Borrow<Recording>,
+    name: &str,
+    size: InputSize,
+    cache: Option<&Path>,
+    host: Host,
+) -> Result<Planned, PlanError> {
+    let graph = recording.borrow().graph([size.height.into(), size.width.into()])?;
+    // The weights are in the graph, if not in the model too.
+    drop(recording);
+    let bytes = graph.with_name(name).build()?.bytes;
+    if let Some(cache) = cache {
+        keep(cache, &bytes);
+    }
+    Ok(Planned::new(bytes, host)?)
+}
+
+/// Keeps a planned network. A cache that can't be written only costs time.
 fn keep(cache: &Path, bytes: &[u8]) {
     // Whoever reads meanwhile finds the whole file or none.
     let part = cache.with_extension(format!("{}.cache", std::process::id()));
@@ -104,7 +121,7 @@ impl Networks {
     /// Of a model in memory.
     fn of<M: PortableModel>(model: &M, size: InputSize, host: Host) -> Result<Self, PlanError> {
         let (recording, name) = (record(model), M::name(model.head()).to_owned());
-        let planned = vec![Planned::new(plan(&recording, &name, size)?, host)?];
+        let planned = vec![make(&recording, &name, size, None, host)?];
         Ok(Self { name, source: Source::Recording(recording), host, planned })
     }
 
@@ -120,28 +137,26 @@ impl Networks {
             cache: cache.map(Path::to_owned),
             record: record_file::<M>,
         };
-        let new = |name: &str, planned| Self { name: name.to_owned(), source, host, planned: vec![planned] };
-        // What can't be read of a cache is made again.
-        let kept = cache.and_then(|cache| {
-            let planned = Planned::new(std::fs::read(cached(cache, None)).ok()?, host).ok()?;
+        let cache = cache.map(|cache| cached(cache, None));
+        let kept = cache.as_deref().and_then(|cache| {
+            let planned = read(cache, host)?;
             let head = planned.with_model(|model| {
                 let channels = (0..).map_while(|index| model.output(index)).last()?.slot.shape.c as usize;
                 M::restore(model.name(), channels)
             })?;
             (planned.size() == size(&head)).then_some((planned, head))
         });
-        if let Some((planned, head)) = kept {
-            return Ok((new(M::name(&head), planned), head));
-        }
-        let model: M = open(weights)?;
-        let head = model.head().clone();
-        let name = M::name(&head);
-        let bytes = plan(&record(&model), name, size(&head))?;
-        drop(model);
-        if let Some(cache) = cache {
-            keep(&cached(cache, None), &bytes);
-        }
-        Ok((new(name, Planned::new(bytes, host)?), head))
+        let (planned, head) = match kept {
+            Some(kept) => kept,
+            None => {
+                let model: M = open(weights)?;
+                let (recording, head) = (record(&model), model.head().clone());
+                drop(model);
+                let planned = make(recording, M::name(&head), size(&head), cache.as_deref(), host)?;
+                (planned, head)
+            }
+        };
+        Ok((Self { name: M::name(&head).to_owned(), source, host, planned: vec![planned] }, head))
     }
 
     /// The network of a size.
@@ -150,7 +165,6 @@ impl Networks {
             Some(at) => self.planned[at..].rotate_left(1),
             None => {
                 let planned = self.plan(size)?;
-                self.planned.truncate(KEPT);
                 if self.planned.len() == KEPT {
                     self.planned.remove(0);
                 }
@@ -163,23 +177,16 @@ impl Networks {
 
     fn plan(&self, size: InputSize) -> Result<Planned, PlanError> {
         match &self.source {
-            Source::Recording(recording) => Ok(Planned::new(plan(recording, &self.name, size)?, self.host)?),
+            Source::Recording(recording) => make(recording, &self.name, size, None, self.host),
             Source::File { weights, cache, record } => {
                 let cache = cache.as_deref().map(|cache| cached(cache, Some(size)));
-                let kept = cache.as_deref().and_then(|cache| {
-                    let planned = Planned::new(std::fs::read(cache).ok()?, self.host).ok()?;
-                    (planned.size() == size && planned.with_model(|model| model.name() == self.name))
-                        .then_some(planned)
+                let kept = cache.as_deref().and_then(|cache| read(cache, self.host)).filter(|planned| {
+                    planned.size() == size && planned.with_model(|model| model.name() == self.name)
                 });
-                if let Some(planned) = kept {
-                    return Ok(planned);
+                match kept {
+                    Some(planned) => Ok(planned),
+                    None => make(record(weights)?, &self.name, size, cache.as_deref(), self.host),
                 }
-                let (recording, name) = record(weights)?;
-                let bytes = plan(&recording, &name, size)?;
-                if let Some(cache) = cache {
-                    keep(&cache, &bytes);
-                }
-                Ok(Planned::new(bytes, self.host)?)
             }
         }
     }

@@ -1,12 +1,5 @@
 //! Models that see what the test put into its images, and a server for one of them.
 
-#![allow(
-    clippy::unwrap_used,
-    dead_code,
-    unreachable_pub,
-    reason = "a failed step is a failed test; not every test needs all of it"
-)]
-
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -20,15 +13,15 @@ use eyespot_serve::{ServeOptions, Server};
 
 /// Finds a box whose left edge is the red of the first pixel, once as each of its classes. Fails where there is much green.
 #[derive(Debug)]
-pub struct Reader {
-    pub labels: &'static [&'static str],
+pub(crate) struct Reader {
+    pub(crate) labels: &'static [&'static str],
     /// Where the top of the box is, to tell readers apart.
-    pub top: f32,
+    pub(crate) top: f32,
 }
 
 #[derive(Debug, thiserror::Error)]
 #[error("too green")]
-pub struct TooGreen;
+pub(crate) struct TooGreen;
 
 impl Error for TooGreen {
     fn kind(&self) -> ErrorKind {
@@ -65,20 +58,20 @@ impl Predictor for Reader {
 }
 
 /// What runs on the server.
-pub const FAR: Reader = Reader { labels: &["thing", "other"], top: 20.0 };
+pub(crate) const FAR: Reader = Reader { labels: &["thing", "other"], top: 20.0 };
 /// What runs here.
-pub const NEAR: Reader = Reader { labels: &["other", "near"], top: 40.0 };
+pub(crate) const NEAR: Reader = Reader { labels: &["other", "near"], top: 40.0 };
 
-pub fn options(address: &str) -> ServeOptions {
+pub(crate) fn options(address: &str) -> ServeOptions {
     ServeOptions { address: address.parse().unwrap(), ..ServeOptions::default() }
 }
 
-pub fn start() -> Server {
+pub(crate) fn start() -> Server {
     Server::start(Model::from_predictor(FAR), options("127.0.0.1:0")).unwrap()
 }
 
 /// A server at an address that another one has just left.
-pub fn restart(address: SocketAddr) -> Server {
+pub(crate) fn restart(address: SocketAddr) -> Server {
     let start = Instant::now();
     loop {
         match Server::start(Model::from_predictor(FAR), options(&address.to_string())) {
@@ -89,21 +82,21 @@ pub fn restart(address: SocketAddr) -> Server {
     }
 }
 
-pub fn url(server: &Server) -> String {
+pub(crate) fn url(server: &Server) -> String {
     format!("http://{}", server.address())
 }
 
 /// A picture of 200 x 100 pixels of this red and green.
-pub fn picture(red: u8, green: u8) -> Vec<u8> {
+pub(crate) fn picture(red: u8, green: u8) -> Vec<u8> {
     [red, green, 0].repeat(200 * 100)
 }
 
-pub fn frame(picture: &[u8]) -> Frame<'_> {
+pub(crate) fn frame(picture: &[u8]) -> Frame<'_> {
     Frame::still(ImageView::packed(picture, 200, 100, PixelFormat::Rgb8).unwrap())
 }
 
 /// The picture as an input of a session.
-pub fn input(red: u8, green: u8) -> Input {
+pub(crate) fn input(red: u8, green: u8) -> Input {
     let mut file = b"P6 200 100 255\n".to_vec();
     file.extend(picture(red, green));
     Input::Image(MemoryImage::encoded(file).named(format!("{red}.ppm")))

@@ -1,18 +1,15 @@
 //! A model that is deployed on a platform: the platform tells where, and passes on what is asked.
 
-#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
-
-mod common;
-
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use common::{FAR, input, options};
 use eyespot_remote::{Connect as _, Endpoint, RemoteError, RemoteOptions};
 use eyespot_runtime::{Model, Settings};
 use eyespot_serve::{ServeOptions, Server, Token};
 use eyespot_supervisely::client::{Connection, Token as ApiToken};
+
+use crate::common::{FAR, input, options};
 
 /// A platform with the tasks 7, which serves, and 8, which has ended. It wants `api-t0ken` with every request.
 fn platform(model: SocketAddr, session: &Arc<Mutex<String>>) -> String {

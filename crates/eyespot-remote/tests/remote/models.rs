@@ -1,17 +1,14 @@
 //! A model elsewhere gives what it gives there: images, batches, videos, settings, errors.
 
-#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
-
-mod common;
-
 use std::num::NonZeroUsize;
 
-use common::{FAR, input, options, picture, start, url};
 use eyespot_core::{Error as _, ErrorKind, PredictionsBuf, PredictionsStorage as _, Predictor as _};
 use eyespot_media::{Canvas, Input, VideoWriter};
 use eyespot_remote::{Connect, Encoding, Endpoint, Remote, RemoteError, RemoteOptions};
 use eyespot_runtime::{Model, Prediction, Settings, Tracking};
 use eyespot_serve::{ServeOptions, Server, Token};
+
+use crate::common::{FAR, input, options, picture, start, url};
 
 /// Pixels arrive as they are.
 fn exact() -> RemoteOptions {
@@ -68,7 +65,7 @@ fn a_video_is_tracked_here_and_looked_at_there() {
     let mut video = VideoWriter::create(&path, None, 25.0).unwrap();
     let picture = picture(120, 0);
     for frame in 0..12 {
-        video.write(&Canvas::from_view(&common::frame(&picture).image), frame * 40_000).unwrap();
+        video.write(&Canvas::from_view(&crate::common::frame(&picture).image), frame * 40_000).unwrap();
     }
     video.finish().unwrap();
     let server = start();
@@ -138,14 +135,14 @@ fn what_is_wrong_is_told() {
     let mut results = PredictionsBuf::new(4, 0, 0);
     let picture = picture(5, 0);
     let options = eyespot_core::PredictOptions::new();
-    remote.predict(&common::frame(&picture), &options, results.view_mut()).unwrap();
+    remote.predict(&crate::common::frame(&picture), &options, results.view_mut()).unwrap();
     assert_eq!(results.view().len(), 2);
     // A size for a model that has none.
     let sized = options.with_img_size(eyespot_core::InputSize::square(64));
-    let error = remote.predict(&common::frame(&picture), &sized, results.view_mut()).unwrap_err();
+    let error = remote.predict(&crate::common::frame(&picture), &sized, results.view_mut()).unwrap_err();
     assert!(matches!(error, RemoteError::Status { status: 400, .. }) && !error.is_away(), "{error}");
     server.stop();
-    let error = remote.predict(&common::frame(&picture), &options, results.view_mut()).unwrap_err();
+    let error = remote.predict(&crate::common::frame(&picture), &options, results.view_mut()).unwrap_err();
     assert!(error.is_away() && error.kind() == ErrorKind::Io, "{error:?}");
     // Something else that speaks HTTP.
     let other = eyespot_tests::http::Server::start(|_, _, stream| {

@@ -1,15 +1,12 @@
 //! HTTPS with a certificate that the server has signed itself.
 
-#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
-
-mod common;
-
 use std::path::PathBuf;
 
-use common::{FAR, input, options};
 use eyespot_remote::{Connect as _, RemoteError, RemoteOptions};
 use eyespot_runtime::{Model, Settings};
 use eyespot_serve::{ServeOptions, Server, TlsFiles};
+
+use crate::common::{FAR, input, options};
 
 /// A certificate for this computer and its key, as files.
 fn certificate(folder: &std::path::Path, name: &str) -> TlsFiles {

@@ -1,20 +1,17 @@
 //! The other side goes away and comes back, and no frame is left out.
 
-#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
-
-mod common;
-
 use std::io::Read as _;
 use std::net::TcpListener;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use common::{FAR, NEAR, Reader, frame, input, options, picture, restart, start, url};
 use eyespot_core::{PredictOptions, PredictionsBuf, PredictionsStorage as _, Predictor as _};
 use eyespot_media::Input;
 use eyespot_remote::{Encoding, RemoteError, RemoteOptions, WithFallback};
 use eyespot_runtime::{Model, Settings};
 use eyespot_serve::{ServeOptions, Server, Token};
+
+use crate::common::{FAR, NEAR, Reader, frame, input, options, picture, restart, start, url};
 
 fn quick() -> RemoteOptions {
     let mut options = RemoteOptions::default();

@@ -43,6 +43,7 @@ pub(crate) fn boards() -> Result<Vec<Board>> {
 
 fn check(board: &Board) -> Result {
     let toolchain = Toolchain::core_only(&board.target).map_err(|error| error.to_string())?;
+    let toolchain = toolchain.tuned_for(board.cpu.as_deref());
     let mut clippy = toolchain.cargo("clippy");
     clippy.args(["--quiet", "--profile", PROFILE, "-p", &board.package, "--", "-D", "warnings"]);
     command(&mut clippy)?;

@@ -1,6 +1,7 @@
 //! `cargo xtask COMMAND`: the checks and tables of the project. Each command is one file.
 
 mod boards;
+mod burn;
 mod check;
 mod cross;
 mod firmware;
@@ -16,6 +17,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   boards     build and lint the firmware boards, run those that QEMU has, and compare what they log
   size       RAM, flash and instructions of the pipeline on the boards; --check compares with MEMORY.md
   networks   networks on the boards in QEMU: their outputs must be the computer's; --check compares with BENCHMARKS.md
+  burn       a network of Burn on a microcontroller beside the same by eyespot-nn: the table of BENCHMARKS.md; takes minutes
   cross      build the Linux boards for aarch64 and run them under qemu-user";
 
 fn main() -> ExitCode {
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         ["boards"] => boards::run(),
         ["networks"] => networks::print(),
         ["networks", "--check"] => networks::check(),
+        ["burn"] => burn::print(),
         ["size"] => size::print(),
         ["size", "--check"] => size::check(),
         ["cross"] => cross::run(),

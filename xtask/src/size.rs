@@ -73,6 +73,7 @@ fn tables() -> Result<String> {
     text += "\n| board | flash | .data | .bss | stack | of it used | with the network |\n|---|---:|---:|---:|---:|---:|---:|\n";
     for board in crate::boards::boards()? {
         let toolchain = Toolchain::core_only(&board.target).map_err(|error| error.to_string())?;
+        let toolchain = toolchain.tuned_for(board.cpu.as_deref());
         let firmware = build(&board, &toolchain).map_err(|error| error.to_string())?;
         let parts = Parts::of(&firmware)?;
         let motion = Run::of(&board, &firmware, &[])?;

@@ -30,6 +30,8 @@ pub struct Board {
     pub package: String,
     /// The target triple of its firmware.
     pub target: String,
+    /// The compiler's name of its processor, where that has more than every processor of the target.
+    pub cpu: Option<String>,
     /// How it is run.
     pub runner: Runner,
 }
@@ -77,7 +79,9 @@ impl Board {
         };
         let name = text(&package["name"]).unwrap_or_default();
         match (text(&entry["target"]), runner) {
-            (Some(target), Some(runner)) => Ok(Self { package: name, target, runner }),
+            (Some(target), Some(runner)) => {
+                Ok(Self { package: name, target, cpu: text(&entry["cpu"]), runner })
+            }
             _ => Err(Error::Metadata { package: name }),
         }
     }
@@ -96,7 +100,9 @@ mod tests {
     fn an_entry_names_one_runner() {
         let board = package(r#"{"target": "thumbv6m-none-eabi", "chip": "RP2040"}"#).unwrap();
         assert_eq!(board.runner, Runner::ProbeRs { chip: "RP2040".to_owned() });
-        assert_eq!(board.target, "thumbv6m-none-eabi");
+        assert_eq!((board.target.as_str(), board.cpu), ("thumbv6m-none-eabi", None));
+        let entry = r#"{"target": "thumbv8m.main-none-eabihf", "cpu": "cortex-m33", "chip": "RP235x"}"#;
+        assert_eq!(package(entry).unwrap().cpu.as_deref(), Some("cortex-m33"));
         for wrong in [
             r#"{"target": "thumbv6m-none-eabi"}"#,
             r#"{"target": "thumbv6m-none-eabi", "chip": "RP2040", "machine": "mps2-an500"}"#,

@@ -33,7 +33,8 @@ pub fn run(folder: &str) -> ExitCode {
 
 fn launch(folder: &Path, arguments: &[String]) -> Result<u8> {
     let board = Board::in_folder(folder)?;
-    let firmware = build(&board, &Toolchain::find(&board.target)?)?;
+    let toolchain = Toolchain::find(&board.target)?.tuned_for(board.cpu.as_deref());
+    let firmware = build(&board, &toolchain)?;
     match &board.runner {
         Runner::Qemu { .. } => execute(&board, &firmware, arguments, |line| println!("{line}")),
         Runner::ProbeRs { chip } => probe::run(chip, &firmware, arguments),

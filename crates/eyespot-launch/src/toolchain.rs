@@ -78,8 +78,7 @@ impl Toolchain {
         toolchain.set("PATH", &format!("/usr/bin:{path}"));
         // Distributions leave the bare-metal linker out.
         if let Some(linker) = linker() {
-            let name = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace(['-', '.'], "_"));
-            toolchain.set(&name, &linker.to_string_lossy());
+            toolchain.set_for_target("LINKER", &linker.to_string_lossy());
         }
         Some(toolchain)
     }
@@ -90,8 +89,22 @@ impl Toolchain {
         Self { target: target.to_owned(), program, options, environment: Vec::new(), target_dir }
     }
 
+    /// Compiles for this processor, by the compiler's name of it: with instructions that not every one of the target has.
+    #[must_use]
+    pub fn tuned_for(mut self, cpu: Option<&str>) -> Self {
+        if let Some(cpu) = cpu {
+            self.set_for_target("RUSTFLAGS", &format!("-C target-cpu={cpu}"));
+        }
+        self
+    }
+
     fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn set_for_target(&mut self, what: &str, value: &str) {
+        let target = self.target.to_uppercase().replace(['-', '.'], "_");
+        self.set(&format!("CARGO_TARGET_{target}_{what}"), value);
     }
 
     /// The target that it builds for.
@@ -178,12 +191,13 @@ mod tests {
         let mut toolchain =
             Toolchain::new("thumbv6m-none-eabi", "mycargo".into(), vec!["+nightly".to_owned()], "firmware");
         toolchain.set("RUSTC", "myrustc");
-        let command = toolchain.cargo("clippy");
+        let command = toolchain.tuned_for(Some("cortex-m0plus")).cargo("clippy");
         let arguments: Vec<_> = command.get_args().collect();
         assert_eq!(arguments, ["+nightly", "clippy", "--target", "thumbv6m-none-eabi"]);
         let set = |name: &str| command.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value);
         assert_eq!(set("RUSTC"), Some("myrustc".as_ref()));
-        assert_eq!(set("CARGO_TARGET_DIR"), Some(toolchain.target_dir().as_os_str()));
-        assert!(toolchain.target_dir().ends_with("firmware"));
+        assert_eq!(set("CARGO_TARGET_DIR"), Some(target_root().join("firmware").as_os_str()));
+        let flags = set("CARGO_TARGET_THUMBV6M_NONE_EABI_RUSTFLAGS");
+        assert_eq!(flags, Some("-C target-cpu=cortex-m0plus".as_ref()));
     }
 }

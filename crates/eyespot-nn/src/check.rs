@@ -40,6 +40,9 @@ pub(crate) fn ring_of(conv: &Conv, pool: &Pool, element: Element) -> Range<usize
 /// Floating point can be left out, for flash.
 pub(crate) const FLOAT: bool = cfg!(feature = "float");
 
+/// And so can all operators but convolution, pooling, functions of single values and softmax.
+pub(crate) const OPERATORS: bool = cfg!(feature = "operators");
+
 const OUTSIDE: &str = "a tensor reaches outside the arena";
 const WEIGHTS: &str = "weights have another length than the shapes ask for";
 const SHAPES: &str = "the shapes of its tensors don't fit together";
@@ -228,6 +231,9 @@ pub(crate) fn op(op: &Op, arena: u32, weights: &[u8]) -> Check {
             ensure(disjoint(&from_bytes, &to_bytes), OVERLAP)
         }
     };
+    let always =
+        matches!(op, Op::Conv(_) | Op::Pool(_) | Op::ConvPool { .. } | Op::Table { .. } | Op::Softmax { .. });
+    ensure(OPERATORS || always, "its operator is switched off: build with the feature `operators`")?;
     match op {
         Op::Conv(op) => conv(op, arena, weights),
         Op::Pool(op) => {

@@ -1,12 +1,15 @@
-//! What a model file says: tensors, windows and operators. Plain data, written and read with postcard.
+//! What a model file says: tensors, windows and operators. Plain data, written with postcard; `reader` reads it.
 //!
 //! Every operator is described on its own, with its tensors' places in the arena, so that a reader goes from one to
 //! the next without a table.
 
-use serde::{Deserialize, Serialize};
+#[cfg(test)]
+use serde::Deserialize;
+use serde::Serialize;
 
 /// Type of a tensor's values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub enum Element {
     /// Quantised: value = scale * (number - zero point).
     I8,
@@ -26,7 +29,8 @@ impl Element {
 }
 
 /// Height, width and channels of a tensor; the channels of a pixel lie together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub struct Shape {
     /// Height.
     pub h: u32,
@@ -59,7 +63,8 @@ impl Shape {
 }
 
 /// A tensor's place in the arena.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub struct Slot {
     /// First byte.
     pub offset: u32,
@@ -68,7 +73,8 @@ pub struct Slot {
 }
 
 /// A range of bytes: of the weights, or of the arena for scratch memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub struct Span {
     /// First byte.
     pub offset: u32,
@@ -77,7 +83,8 @@ pub struct Span {
 }
 
 /// An input or output of the network.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub struct Port<'a> {
     /// Name in the original model.
     pub name: &'a str,
@@ -92,7 +99,8 @@ pub struct Port<'a> {
 }
 
 /// Which channels the input image has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub enum ColorOrder {
     /// Grey.
     Gray,
@@ -103,7 +111,8 @@ pub enum ColorOrder {
 }
 
 /// How an image is fitted into the input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub enum ImageFit {
     /// Fills the input; the aspect ratio changes.
     Stretch,
@@ -115,7 +124,8 @@ pub enum ImageFit {
 
 /// How an image becomes the network's input: value = (level - mean) / std, each channel with its own. Levels go from 0
 /// to 255.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub struct ImageInput {
     /// Order of the channels.
     pub order: ColorOrder,
@@ -130,7 +140,8 @@ pub struct ImageInput {
 }
 
 /// What the outputs mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub enum Task {
     /// Not said: the caller reads the outputs.
     Raw,
@@ -147,7 +158,8 @@ pub enum Task {
 }
 
 /// The head of the description.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub struct Info<'a> {
     /// Name of the model.
     pub name: &'a str,
@@ -166,7 +178,8 @@ pub struct Info<'a> {
 }
 
 /// A window that moves over an image. Pairs are vertical, horizontal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub struct Window {
     /// Taps.
     pub kernel: [u16; 2],
@@ -190,7 +203,8 @@ impl Window {
 }
 
 /// A function of single values in floating point.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub enum Activation {
     /// The value itself.
     None,
@@ -211,7 +225,8 @@ pub enum Activation {
 }
 
 /// The integers of a quantised convolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub struct ConvQuant {
     /// Zero point of the input: the value of the padding.
     pub input_zero: i8,
@@ -228,7 +243,8 @@ pub struct ConvQuant {
 }
 
 /// Numbers of a convolution.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub enum ConvNumbers {
     /// Quantised. The bias (i32) of an output channel includes -(input zero point) * (sum of its weights).
     I8(ConvQuant),
@@ -237,7 +253,8 @@ pub enum ConvNumbers {
 }
 
 /// A convolution; also a fully connected layer, as one tap over a single pixel.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub struct Conv {
     /// Each input channel for itself: output channel `i * m + j` looks at input channel `i`.
     pub depthwise: bool,
@@ -259,7 +276,8 @@ pub struct Conv {
 }
 
 /// Kinds of pooling.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub enum PoolKind {
     /// Largest value.
     Max,
@@ -270,7 +288,8 @@ pub enum PoolKind {
 }
 
 /// The integers of quantised pooling.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub struct PoolQuant {
     /// Zero point of input and output.
     pub zero: i8,
@@ -281,7 +300,8 @@ pub struct PoolQuant {
 }
 
 /// Numbers of pooling.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub enum PoolNumbers {
     /// Quantised.
     I8(PoolQuant),
@@ -290,7 +310,8 @@ pub enum PoolNumbers {
 }
 
 /// Pooling.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub struct Pool {
     /// What is taken of a window.
     pub kind: PoolKind,
@@ -305,7 +326,8 @@ pub struct Pool {
 }
 
 /// An integer and how it is scaled: multiplier and shift, positive to the left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub struct Rescale {
     /// Zero point.
     pub zero: i8,
@@ -316,7 +338,8 @@ pub struct Rescale {
 }
 
 /// Arithmetic of two tensors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub enum BinaryKind {
     /// Sum.
     Add,
@@ -327,7 +350,8 @@ pub enum BinaryKind {
 }
 
 /// Numbers of the arithmetic of two tensors.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub enum BinaryNumbers {
     /// Quantised. Sums scale both sides to a common step first; products only scale the result.
     I8 {
@@ -347,7 +371,8 @@ pub enum BinaryNumbers {
 }
 
 /// Arithmetic of two tensors. The right side may have a height, width or number of channels of 1: it is repeated.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub struct Binary {
     /// Which.
     pub kind: BinaryKind,
@@ -362,7 +387,8 @@ pub struct Binary {
 }
 
 /// A dimension of a strided copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub struct Axis {
     /// Number of values.
     pub count: u32,
@@ -374,7 +400,8 @@ pub struct Axis {
 
 /// Copies values from place to place: concatenation, slices, transposition, channel shuffle, padding, nearest
 /// neighbours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub struct Copy {
     /// Type of the values.
     pub element: Element,
@@ -389,7 +416,8 @@ pub struct Copy {
 }
 
 /// Numbers of a softmax.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub enum SoftmaxNumbers {
     /// Quantised, to a scale of 1/256 and a zero point of -128.
     I8 {
@@ -405,7 +433,8 @@ pub enum SoftmaxNumbers {
 }
 
 /// An operator.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(Deserialize))]
 pub enum Op {
     /// A convolution.
     Conv(Conv),

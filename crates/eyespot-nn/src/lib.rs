@@ -14,6 +14,7 @@ mod kernels;
 mod model;
 mod network;
 mod predictor;
+mod reader;
 
 pub use check::scratch_bytes;
 pub use error::{ArenaError, LayerName, LoadError};

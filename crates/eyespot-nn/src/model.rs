@@ -1,8 +1,7 @@
 //! A model in flash: checked once, read in place.
 
-use postcard::take_from_bytes;
-
 use crate::graph::{Info, Op, Port};
+use crate::reader::Reader;
 use crate::{LayerName, LoadError, check, format};
 
 /// A model that was checked. It borrows the bytes and is small enough to be copied.
@@ -32,26 +31,39 @@ impl<'m> Model<'m> {
     ///
     /// # Errors
     /// [`LoadError`] says what is wrong and in which layer.
+    // Not in the frame of a caller, which may be the `main` of a firmware and never return.
+    #[inline(never)]
     pub fn load(bytes: &'m [u8]) -> Result<Self, LoadError> {
         let parts = format::read(bytes)?;
-        let (info, inputs) = take_from_bytes::<Info<'m>>(parts.graph).map_err(|_| LoadError::Graph)?;
-        let skip = |mut bytes: &'m [u8], ports: u16| {
+        let mut reader = Reader::new(parts.graph);
+        let info = reader.info();
+        let inputs = reader.rest();
+        if reader.failed() {
+            return Err(LoadError::Graph);
+        }
+        let mut skip = |ports: u16| {
             for _ in 0..ports {
-                let (port, rest) = take_from_bytes::<Port<'m>>(bytes).map_err(|_| LoadError::Graph)?;
+                let port = reader.port();
+                if reader.failed() {
+                    return Err(LoadError::Graph);
+                }
                 check::port(&port, parts.arena)?;
-                bytes = rest;
             }
-            Ok(bytes)
+            Ok(reader.rest())
         };
-        let outputs = skip(inputs, info.inputs)?;
-        let layers = skip(outputs, info.outputs)?;
-        let mut rest = layers;
+        let outputs = skip(info.inputs)?;
+        let layers = skip(info.outputs)?;
         for _ in 0..info.layers {
-            let (name, after) = take_from_bytes::<&str>(rest).map_err(|_| LoadError::Graph)?;
-            let (op, after) = operator(after).ok_or(LoadError::Operator { layer: LayerName::new(name) })?;
+            let name = reader.text();
+            if reader.failed() {
+                return Err(LoadError::Graph);
+            }
+            let op = reader.op();
+            if reader.failed() {
+                return Err(LoadError::Operator { layer: LayerName::new(name) });
+            }
             check::op(&op, parts.arena, parts.weights)
                 .map_err(|reason| LoadError::Layer { layer: LayerName::new(name), reason })?;
-            rest = after;
         }
         Ok(Self { info, arena: parts.arena, inputs, outputs, layers, weights: parts.weights })
     }
@@ -83,23 +95,21 @@ impl<'m> Model<'m> {
     /// An input, counted from 0.
     #[must_use]
     pub fn input(&self, index: usize) -> Option<Port<'m>> {
-        port(self.inputs, self.info.inputs, index)
+        nth(self.inputs, self.info.inputs, index)
     }
 
     /// An output, counted from 0.
     #[must_use]
     pub fn output(&self, index: usize) -> Option<Port<'m>> {
-        port(self.outputs, self.info.outputs, index)
+        nth(self.outputs, self.info.outputs, index)
     }
 
     /// The layers in the order in which they run.
     pub fn layers(&self) -> impl Iterator<Item = Layer<'m>> + use<'m> {
-        let mut rest = self.layers;
+        let mut reader = Reader::new(self.layers);
         (0..self.info.layers).map_while(move |_| {
-            let (name, after) = take_from_bytes::<&str>(rest).ok()?;
-            let (op, after) = operator(after)?;
-            rest = after;
-            Some(Layer { name, op })
+            let layer = Layer { name: reader.text(), op: reader.op() };
+            (!reader.failed()).then_some(layer)
         })
     }
 
@@ -108,18 +118,14 @@ impl<'m> Model<'m> {
     }
 }
 
-/// Reads an operator. One copy of much code: it is used when a model is loaded and whenever it runs.
-#[inline(never)]
-fn operator(bytes: &[u8]) -> Option<(Op, &[u8])> {
-    take_from_bytes::<Op>(bytes).ok()
-}
-
-fn port(mut bytes: &[u8], count: u16, index: usize) -> Option<Port<'_>> {
+fn nth(ports: &[u8], count: u16, index: usize) -> Option<Port<'_>> {
     if index >= usize::from(count) {
         return None;
     }
+    let mut reader = Reader::new(ports);
     for _ in 0..index {
-        bytes = take_from_bytes::<Port<'_>>(bytes).ok()?.1;
+        reader.port();
     }
-    take_from_bytes::<Port<'_>>(bytes).ok().map(|(port, _)| port)
+    let port = reader.port();
+    (!reader.failed()).then_some(port)
 }

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 
+pub mod made_up;
+
 use eyespot_nn::{Network, Values, crc32};
 
 /// The finaliser of `MurmurHash3`.

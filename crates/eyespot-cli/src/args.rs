@@ -194,7 +194,7 @@ pub(crate) struct ModelArgs {
     /// Certificate of a server that signed its own, PEM.
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
-    /// Where it runs: auto, cpu, wgpu or wgpu:N; flex is Burn on the CPU, onnxruntime is for ONNX files [default: the
+    /// Where it runs: auto, cpu, wgpu or wgpu:N; flex is Burn on the CPU, onnxruntime and tract are for ONNX files [default: the
     /// board's].
     #[arg(long)]
     pub(crate) device: Option<String>,

@@ -1,10 +1,12 @@
 //! Every head against ONNX Runtime and a decoder in NumPy: `golden/heads.py` made graphs and results. Published models on
 //! real photos, and files that are no models.
-#![cfg(feature = "ort")]
+#![cfg(any(feature = "ort", feature = "tract"))]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[cfg(feature = "ort")]
 #[path = "heads/published.rs"]
 mod published;
+#[cfg(feature = "ort")]
 #[path = "heads/robust.rs"]
 mod robust;
 
@@ -14,7 +16,9 @@ use std::path::Path;
 use eyespot_core::{
     Frame, ImageView, MaskView, PixelFormat, PredictOptions, PredictionsBuf, PredictionsStorage, Predictor,
 };
-use eyespot_onnx::{EngineChoice, OnnxError, OnnxPredictor};
+#[cfg(feature = "ort")]
+use eyespot_onnx::OnnxError;
+use eyespot_onnx::{EngineChoice, OnnxPredictor};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -47,6 +51,7 @@ const WIDTH: u16 = 96;
 const HEIGHT: u16 = 60;
 
 /// Opens a model; `None`, said loudly, where there is no ONNX Runtime.
+#[cfg(feature = "ort")]
 fn open(path: &Path) -> Option<Result<OnnxPredictor, OnnxError>> {
     match OnnxPredictor::open(path, EngineChoice::OnnxRuntime) {
         Err(error @ OnnxError::Library { .. }) => {
@@ -142,6 +147,7 @@ fn check(name: &str, case: &Case, folder: &Path, engine: EngineChoice) {
     }
 }
 
+#[cfg(feature = "ort")]
 #[test]
 fn every_head_through_onnx_runtime() {
     let (folder, cases) = golden();
@@ -151,5 +157,14 @@ fn every_head_through_onnx_runtime() {
             return;
         }
         check(name, case, &folder, EngineChoice::OnnxRuntime);
+    }
+}
+
+#[cfg(feature = "tract")]
+#[test]
+fn every_head_through_tract() {
+    let (folder, cases) = golden();
+    for (name, case) in &cases {
+        check(name, case, &folder, EngineChoice::Tract);
     }
 }

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "ort")]
 mod ort;
+#[cfg(feature = "tract")]
+mod tract;
 
 use std::path::Path;
 
@@ -42,17 +44,21 @@ pub trait Engine: Send {
 /// Which engine runs a graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum EngineChoice {
-    /// The best one of this build.
+    /// The first of this build that can be had: ONNX Runtime where its library is found, else tract.
     #[default]
     Auto,
     /// ONNX Runtime, on the CPU.
     OnnxRuntime,
+    /// tract, on one thread of the CPU.
+    Tract,
 }
 
 /// The engines of this build.
 const NAMES: &[&str] = &[
     #[cfg(feature = "ort")]
     "onnxruntime",
+    #[cfg(feature = "tract")]
+    "tract",
 ];
 
 fn unknown(name: &str) -> OnnxError {
@@ -62,11 +68,12 @@ fn unknown(name: &str) -> OnnxError {
 impl std::str::FromStr for EngineChoice {
     type Err = OnnxError;
 
-    /// `auto` or `cpu`, `onnxruntime`.
+    /// `auto` or `cpu`, `onnxruntime`, `tract`.
     fn from_str(name: &str) -> Result<Self, OnnxError> {
         match name {
             "auto" | "cpu" => Ok(Self::Auto),
             "onnxruntime" => Ok(Self::OnnxRuntime),
+            "tract" => Ok(Self::Tract),
             _ => Err(unknown(name)),
         }
     }
@@ -80,13 +87,35 @@ impl EngineChoice {
     /// ONNX Runtime can't be used, and [`OnnxError::Engine`] where the engine does not take the graph.
     pub fn open(self, path: &Path) -> Result<Box<dyn Engine>, OnnxError> {
         match self {
-            #[cfg(feature = "ort")]
-            Self::Auto | Self::OnnxRuntime => Ok(Box::new(ort::OnnxRuntime::open(path)?)),
-            #[cfg(not(feature = "ort"))]
-            Self::Auto | Self::OnnxRuntime => {
-                let _ = path;
-                Err(unknown("onnxruntime"))
-            }
+            Self::Auto => match Self::OnnxRuntime.open(path) {
+                Err(OnnxError::Library { .. } | OnnxError::UnknownEngine { .. })
+                    if cfg!(feature = "tract") =>
+                {
+                    Self::Tract.open(path)
+                }
+                opened => opened,
+            },
+            Self::OnnxRuntime => onnx_runtime(path),
+            Self::Tract => tract(path),
         }
     }
+}
+
+fn onnx_runtime(path: &Path) -> Result<Box<dyn Engine>, OnnxError> {
+    #[cfg(feature = "ort")]
+    return Ok(Box::new(ort::OnnxRuntime::open(path)?));
+    #[cfg(not(feature = "ort"))]
+    Err(missing("onnxruntime", path))
+}
+
+fn tract(path: &Path) -> Result<Box<dyn Engine>, OnnxError> {
+    #[cfg(feature = "tract")]
+    return Ok(Box::new(tract::Tract::open(path)?));
+    #[cfg(not(feature = "tract"))]
+    Err(missing("tract", path))
+}
+
+#[cfg(not(all(feature = "ort", feature = "tract")))]
+fn missing(name: &str, _: &Path) -> OnnxError {
+    unknown(name)
 }

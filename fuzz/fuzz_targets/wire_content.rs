@@ -43,7 +43,7 @@ fuzz_target!(|content: &[u8]| {
     assert!(view.detections().iter().all(Detection::is_valid));
 
     let mut sink = WireSink::new(Vec::new());
-    sink.write(&Record { info, image: None, predictions: view }).expect("a vector takes everything");
+    sink.write(&Record { info, name: None, image: None, predictions: view }).expect("a vector takes everything");
     let Some(Ok(Event::Results { info: again, predictions: copy })) = Stream::new(&sink.writer()[..]).next() else {
         panic!("what was received can't be sent");
     };

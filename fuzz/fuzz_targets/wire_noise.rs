@@ -31,7 +31,7 @@ fuzz_target!(|frames: Vec<Frame>| {
             found.view_mut().push(Detection::new(bbox, 0.5, ClassId(u16::from(object))));
         }
         let info = FrameInfo { index: index as u64, ..FrameInfo::default() };
-        sink.write(&Record { info, image: None, predictions: found.view() }).expect("a vector takes everything");
+        sink.write(&Record { info, name: None, image: None, predictions: found.view() }).expect("a vector takes everything");
         let mut bytes = std::mem::take(sink.writer_mut());
         let original = bytes.clone();
         // Not at the closing delimiter: what changes there may leave the frame intact.

@@ -37,7 +37,7 @@ impl Network {
         let x = self.body.iter().fold(image, |x, conv| activation::relu(conv.forward(x)));
         let mut outputs = Vec::new();
         for head in &self.heads {
-            outputs.extend(head.forward(x.clone()).into_data().into_vec::<f32>()?);
+            outputs.extend(head.forward(x.clone()).into_data().try_into_vec::<f32>()?);
         }
         Ok(outputs)
     }

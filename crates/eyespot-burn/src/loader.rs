@@ -244,7 +244,9 @@ impl Loader {
     ) -> Result<Vec<f32>, WeightError> {
         let values = match &mut self.source {
             Source::Weights(weights) => weights.take(name, shape)?.1,
-            Source::Synthetic { state, .. } => (0..shape.iter().product()).map(|_| synthetic(state)).collect(),
+            Source::Synthetic { state, .. } => {
+                (0..shape.iter().product()).map(|_| synthetic(state)).collect()
+            }
         };
         if let Some(recorded) = &mut self.recorded {
             let data = TensorData::new(values.clone(), shape.to_vec());

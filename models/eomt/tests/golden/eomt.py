@@ -4,7 +4,7 @@ that its post-processing finds.
     python eomt.py                  # two small networks
     python eomt.py parameters       # how many parameters the published shape has
 
-Needs numpy, torch and transformers.
+Needs numpy, scipy, torch, torchvision and transformers.
 """
 
 import json
@@ -27,14 +27,14 @@ NETWORKS = {
     "plain": (
         dict(SMALL, num_hidden_layers=3, num_blocks=2, num_queries=7, num_register_tokens=4, image_size=32, mlp_ratio=4),
         (32, 32),
-        [(66, 88), (20, 16)],
+        [(66, 88), (20, 15)],
     ),
     # An input that is no square and not what the positions were made for.
     "gated": (
         dict(SMALL, num_hidden_layers=2, num_blocks=1, num_queries=6, num_register_tokens=2, image_size=48, mlp_ratio=2,
              use_swiglu_ffn=True, num_upscale_blocks=1),
-        (64, 40),
-        [(64, 40)],
+        (40, 64),
+        [(80, 128)],
     ),
 }  # fmt: skip
 
@@ -71,7 +71,7 @@ def instances(output, size, input_size, threshold):
     """What Hugging Face finds in an image of a size (height, width); masks that later ones hide as well."""
     processor = EomtImageProcessorPil()
     height, width = input_size
-    # With the size of the input as its two edges; it calls the height the shortest.
+    # It calls the height of the input the shortest edge.
     edges = {"shortest_edge": height, "longest_edge": width}
     logits = torch.nn.functional.interpolate(output.masks_queries_logits, size=(height, width), mode="bilinear")
     full = processor.unpad_image(logits, [size], edges)[0]

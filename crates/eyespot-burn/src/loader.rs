@@ -402,7 +402,7 @@ fn synthetic<const D: usize>(
     Layer { shape, weight, bias }
 }
 
-/// -1..1: `SplitMix64` (Steele et al., 2014).
+/// -1..1: SplitMix64 (Steele et al., 2014).
 fn noise(state: &mut u64) -> f32 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;

@@ -23,12 +23,12 @@ pub struct Placed {
     pub source: InputSize,
 }
 
-/// Queries with a class and a mask each: `MaskFormer` (arXiv:2107.06278), Mask2Former (arXiv:2112.01527), `EoMT`
+/// Queries with a class and a mask each: `MaskFormer` (arXiv:2107.06278), Mask2Former (arXiv:2112.01527), EoMT
 /// (arXiv:2503.19108). No suppression.
 ///
 /// A mask are the pixels of the image whose probability is above one half. The map becomes as large as the network's input
 /// first, what lies on the padding is cut off, and the rest becomes as large as the image, both bilinear: as the authors of
-/// `EoMT` and Hugging Face do it. The score of an object is that of its class (softmax; the last column is no class) times the
+/// EoMT and Hugging Face do it. The score of an object is that of its class (softmax; the last column is no class) times the
 /// mean probability of its mask, and its box is the smallest around the mask.
 #[derive(Debug, Clone, Copy)]
 pub struct Queries<'a> {
@@ -253,25 +253,21 @@ impl Mask<'_> {
 
     /// The box around the mask, in pixels of the image, and the mean probability inside; `None` where no pixel is set.
     fn measure(&mut self) -> Option<(BBox, f32)> {
-        let (mut columns, mut lines) = (usize::MAX..0, usize::MAX..0);
+        let (mut columns, mut lines) = (Span::EMPTY, Span::EMPTY);
         for (line, cells) in self.map.chunks_exact(self.x.cells.max(1)).enumerate() {
             let set = |logit: &f32| *logit > 0.0;
             if let (Some(first), Some(last)) = (cells.iter().position(set), cells.iter().rposition(set)) {
-                include(&mut columns, first);
-                include(&mut columns, last);
-                include(&mut lines, line);
+                columns.include(first);
+                columns.include(last);
+                lines.include(line);
             }
         }
-        if lines.is_empty() {
-            return None;
-        }
-        self.columns = self.x.reach(columns);
-        let (mut inside_x, mut inside_y) = (usize::MAX..0, usize::MAX..0);
+        self.columns = self.x.reach(columns.range()?);
+        let (mut inside_x, mut inside_y) = (Span::EMPTY, Span::EMPTY);
         let (mut sum, mut count) = (0.0, 0.0);
-        for line in self.y.reach(lines) {
-            if self.columns.is_empty() {
-                break;
-            }
+        // The mask may lie on the padding alone.
+        let lines = if self.columns.is_empty() { 0..0 } else { self.y.reach(lines.range()?) };
+        for line in lines {
             self.read(line);
             let (mut line_sum, mut line_count) = (0.0, 0.0);
             for column in self.columns.clone() {
@@ -279,29 +275,41 @@ impl Mask<'_> {
                 if logit > 0.0 {
                     line_sum += sigmoid(logit);
                     line_count += 1.0;
-                    include(&mut inside_x, column);
+                    inside_x.include(column);
                 }
             }
             if line_count > 0.0 {
-                include(&mut inside_y, line);
+                inside_y.include(line);
             }
             // Line by line, so that millions of pixels don't lose what each adds.
             sum += line_sum;
             count += line_count;
         }
-        let edge = |at: usize| at as f32;
-        (count > 0.0).then(|| {
-            let bbox =
-                BBox::new(edge(inside_x.start), edge(inside_y.start), edge(inside_x.end), edge(inside_y.end));
-            (bbox, (sum / count).min(1.0))
-        })
+        let (x, y) = (inside_x.range()?, inside_y.range()?);
+        let [x1, y1, x2, y2] = [x.start, y.start, x.end, y.end].map(|edge| edge as f32);
+        let probability: f32 = sum / count;
+        Some((BBox::new(x1, y1, x2, y2), probability.min(1.0)))
     }
 }
 
-/// Makes a range so wide that it holds a number.
-fn include(range: &mut Range<usize>, at: usize) {
-    range.start = range.start.min(at);
-    range.end = range.end.max(at + 1);
+/// From the first to the last of some numbers.
+#[derive(Clone, Copy)]
+struct Span {
+    first: usize,
+    end: usize,
+}
+
+impl Span {
+    const EMPTY: Self = Self { first: usize::MAX, end: 0 };
+
+    fn include(&mut self, at: usize) {
+        self.first = self.first.min(at);
+        self.end = self.end.max(at + 1);
+    }
+
+    fn range(self) -> Option<Range<usize>> {
+        (self.first < self.end).then_some(self.first..self.end)
+    }
 }
 
 fn mix(values: &[f32], tap: &Tap) -> f32 {

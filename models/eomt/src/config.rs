@@ -5,7 +5,7 @@ use eyespot_burn::{WeightError, Weights};
 /// Numbers of an attention head: the same in all sizes of DINOv2 (arXiv:2304.07193), and in no tensor's shape.
 pub(crate) const HEAD: usize = 64;
 
-/// A published size of `EoMT` for the instances of COCO.
+/// A published size of EoMT for the instances of COCO.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Variant {
     /// ViT-L on 640 x 640 pixels.

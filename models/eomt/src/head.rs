@@ -11,7 +11,7 @@ use crate::{Config, Variant};
 const MEAN: [f32; 3] = [123.675, 116.28, 103.53];
 const STD: [f32; 3] = [58.395, 57.12, 57.375];
 
-/// What the outputs of `EoMT` mean.
+/// What the outputs of EoMT mean.
 #[derive(Debug, Clone, Copy)]
 pub struct EomtHead {
     variant: Option<Variant>,

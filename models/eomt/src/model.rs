@@ -11,7 +11,7 @@ use crate::layer::{EPSILON, Layer};
 use crate::masks::Masks;
 use crate::{Config, EomtHead, Variant};
 
-/// `EoMT` (Kerssies et al., "Your ViT is Secretly an Image Segmentation Model", CVPR 2025, arXiv:2503.19108): DINOv2 whose last
+/// EoMT (Kerssies et al., "Your ViT is Secretly an Image Segmentation Model", CVPR 2025, arXiv:2503.19108): DINOv2 whose last
 /// layers see queries beside the patches. It needs no suppression.
 ///
 /// The attention of queries to the pixels of their own masks, with which its training starts, is annealed away in the

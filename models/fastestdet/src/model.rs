@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use eyespot_burn::{
     DetectorHead, FeatureMap, FromWeights, InputFormat, Loader, PortableModel, WeightError, Weights, labels,
 };
-use eyespot_core::{InputSize, ModelSpec};
+use eyespot_core::ModelSpec;
 use eyespot_decode::fastestdet::{Head as Grid, TRAINED};
 use eyespot_decode::{Candidates, DecodeError, DecodeOptions};
 use eyespot_image::{Channels, Fit, Letterbox, Normalize};

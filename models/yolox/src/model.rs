@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use eyespot_burn::{
     DetectorHead, FeatureMap, FromWeights, InputFormat, Loader, PortableModel, WeightError, Weights, labels,
 };
-use eyespot_core::{ErrorKind, InputSize, ModelSpec};
+use eyespot_core::{ErrorKind, ModelSpec};
 use eyespot_decode::yolox::{Head as Grid, STRIDES};
 use eyespot_decode::{Candidates, DecodeError, DecodeOptions};
 use eyespot_image::{Channels, Fit, Letterbox, Normalize};

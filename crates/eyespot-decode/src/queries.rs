@@ -85,11 +85,14 @@ impl<'a> Queries<'a> {
             let mut slot = [Candidate::EMPTY];
             let mut class = Candidates::new(&mut slot);
             scores.push(query, || BBox::new(0.0, 0.0, 1.0, 1.0), &options, &mut class);
-            if class.invalid() > 0 || !self.map(query).iter().all(|logit| logit.is_finite()) {
+            let found = class.as_slice().first().copied();
+            if class.invalid() > 0
+                || found.is_some() && !self.map(query).iter().all(|logit| logit.is_finite())
+            {
                 candidates.count_invalid();
                 continue;
             }
-            let Some(&found) = class.as_slice().first() else { continue };
+            let Some(found) = found else { continue };
             let mut mask = self.mask(query, placed, scratch)?;
             let Some((bbox, probability)) = mask.measure() else { continue };
             let score = found.score * probability;

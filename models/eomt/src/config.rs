@@ -5,6 +5,9 @@ use eyespot_burn::{WeightError, Weights};
 /// Numbers of an attention head: the same in all sizes of DINOv2 (arXiv:2304.07193), and in no tensor's shape.
 pub(crate) const HEAD: usize = 64;
 
+/// Doublings that a file may have; four make masks as fine as the pixels of usual patches.
+const DOUBLINGS: usize = 6;
+
 /// A published size of EoMT for the instances of COCO.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Variant {
@@ -156,8 +159,13 @@ impl Config {
         if config.query_layers > config.layers {
             return wrong("attn_mask_probs", vec![config.layers]);
         }
-        if config.queries == 0 || config.doublings > 6 {
-            return wrong("query.weight", vec![0, config.width]);
+        if config.queries == 0 {
+            return wrong("query.weight", vec![1, config.width]);
+        }
+        if config.doublings > DOUBLINGS {
+            let name = format!("upscale_block.block.{DOUBLINGS}.conv1.weight");
+            let shape = weights.shape(&name).unwrap_or_default().to_vec();
+            return Err(WeightError::Unexpected { name, shape, count: config.doublings - DOUBLINGS });
         }
         Ok(config)
     }

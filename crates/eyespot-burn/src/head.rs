@@ -37,14 +37,15 @@ pub trait DetectorHead {
     /// IoU threshold of non-maximum suppression where the caller gives none; `None` for a model that needs none.
     fn iou(&self) -> Option<f32>;
 
-    /// Adds what one image's part of the results holds to `candidates`, in pixels of the model's input.
+    /// Adds what one image's part of the results holds to `candidates`, in pixels of the model's input, whose size is the
+    /// target of `letterbox`. A head with its own [`push`](Self::push) may choose other pixels.
     ///
     /// # Errors
     /// [`DecodeError`] where the results have another length than the input size asks for.
     fn decode(
         &self,
         results: &[&[f32]],
-        input: InputSize,
+        letterbox: &Letterbox,
         options: &DecodeOptions<'_>,
         candidates: &mut Candidates<'_>,
     ) -> Result<(), DecodeError>;
@@ -117,7 +118,7 @@ impl Finder {
     ) -> Result<(), DecodeError> {
         let decode = DecodeOptions::of(options, head.spec().conf);
         let mut candidates = Candidates::new(&mut self.0);
-        head.decode(results, letterbox.target(), &decode, &mut candidates)?;
+        head.decode(results, letterbox, &decode, &mut candidates)?;
         decoded();
         if let Some(default) = head.iou() {
             Nms::new(options.iou_or(default)).suppress(&mut candidates);

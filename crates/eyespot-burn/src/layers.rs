@@ -37,13 +37,19 @@ pub(crate) fn relu6<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 pub struct LayerNorm {
     weight: Param<Tensor<1>>,
     bias: Param<Tensor<1>>,
+    epsilon: f32,
 }
 
 impl LayerNorm {
-    const EPSILON: f32 = 1e-5;
-
     pub(crate) const fn new(weight: Param<Tensor<1>>, bias: Param<Tensor<1>>) -> Self {
-        Self { weight, bias }
+        Self { weight, bias, epsilon: 1e-5 }
+    }
+
+    /// With another number that is added to the variance; usually it is 1e-5.
+    #[must_use]
+    pub const fn with_epsilon(mut self, epsilon: f32) -> Self {
+        self.epsilon = epsilon;
+        self
     }
 
     /// The same shape, normalised.
@@ -51,7 +57,7 @@ impl LayerNorm {
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let centred = x.clone() - x.mean_dim(D - 1);
         let variance = (centred.clone() * centred.clone()).mean_dim(D - 1);
-        let normal = centred / (variance + Self::EPSILON).sqrt();
+        let normal = centred / (variance + self.epsilon).sqrt();
         normal * self.weight.val().unsqueeze() + self.bias.val().unsqueeze()
     }
 }

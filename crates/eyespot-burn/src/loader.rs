@@ -202,18 +202,57 @@ impl Loader {
     /// # Errors
     /// [`WeightError`], naming the tensor that is missing or does not fit.
     pub fn layer_norm(&mut self, name: &str, size: usize) -> Result<LayerNorm, WeightError> {
-        let [gamma, beta] = ["weight", "bias"].map(|part| format!("{name}.{part}"));
-        let (weight, bias) = match &mut self.source {
-            Source::Weights(weights) => (weights.take(&gamma, &[size])?.1, weights.take(&beta, &[size])?.1),
-            Source::Synthetic { .. } => (vec![1.0; size], vec![0.0; size]),
+        let mut part = |part: &str, value| {
+            let values = self.values(&format!("{name}.{part}"), &[size], |_| value)?;
+            Ok(self.param(values, [size]))
         };
+        let norm = LayerNorm::new(part("weight", 1.0)?, part("bias", 0.0)?);
         self.parameters += 2 * size as u64;
-        if let Some(recorded) = &mut self.recorded {
-            for (name, values) in [(gamma, &weight), (beta, &bias)] {
-                recorded.push(bridge::from_data(TensorData::new(values.clone(), [size]), name, None));
+        Ok(norm)
+    }
+
+    /// Parameters that are no layer: tokens, positions, scales.
+    ///
+    /// # Errors
+    /// [`WeightError`], naming the tensor that is missing or does not fit.
+    pub fn parameter<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; D],
+    ) -> Result<Tensor<D>, WeightError> {
+        let fan_in: usize = shape.iter().skip(1).product();
+        let scale = if D > 1 { (6.0 / fan_in.max(1) as f32).sqrt() } else { 0.1 };
+        let values = self.values(name, &shape, |state| noise(state) * scale)?;
+        self.parameters += values.len() as u64;
+        Ok(Tensor::from_data(TensorData::new(values, shape), &self.device))
+    }
+
+    /// Numbers that belong to a model but were not trained; zeros where there are no weights.
+    ///
+    /// # Errors
+    /// [`WeightError`], naming the tensor that is missing or does not fit.
+    pub fn buffer(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, WeightError> {
+        self.values(name, shape, |_| 0.0)
+    }
+
+    /// The numbers of a tensor; where there are no weights `synthetic` makes each from the state of the noise.
+    fn values(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        mut synthetic: impl FnMut(&mut u64) -> f32,
+    ) -> Result<Vec<f32>, WeightError> {
+        let values = match &mut self.source {
+            Source::Weights(weights) => weights.take(name, shape)?.1,
+            Source::Synthetic { state, .. } => {
+                (0..shape.iter().product()).map(|_| synthetic(state)).collect()
             }
+        };
+        if let Some(recorded) = &mut self.recorded {
+            let data = TensorData::new(values.clone(), shape.to_vec());
+            recorded.push(bridge::from_data(data, name.to_owned(), None));
         }
-        Ok(LayerNorm::new(self.param(weight, [size]), self.param(bias, [size])))
+        Ok(values)
     }
 
     /// The numbers of a layer, from wherever they come.
@@ -358,15 +397,16 @@ fn synthetic<const D: usize>(
     let output = shape.first().copied().unwrap_or_default();
     let fan_in: usize = shape.iter().skip(1).product();
     let scale = (6.0 / fan_in.max(1) as f32).sqrt();
-    let mut noise = || {
-        // SplitMix64 (Steele et al., 2014).
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = *state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    };
-    let weight = (0..output * fan_in).map(|_| noise() * scale).collect();
-    let bias = has_bias.then(|| (0..output).map(|_| noise() * 0.1).collect());
+    let weight = (0..output * fan_in).map(|_| noise(state) * scale).collect();
+    let bias = has_bias.then(|| (0..output).map(|_| noise(state) * 0.1).collect());
     Layer { shape, weight, bias }
+}
+
+/// -1..1: SplitMix64 (Steele et al., 2014).
+fn noise(state: &mut u64) -> f32 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 23) as f32 - 1.0
 }

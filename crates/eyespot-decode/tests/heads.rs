@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use eyespot_core::{
-    Angle, BBox, ClassId, Detection, InputSize, Keypoint, Predictions, PredictionsRef, PredictionsStorage,
+    Angle, BBox, ClassId, ClassSet, Detection, InputSize, Keypoint, Predictions, PredictionsRef,
+    PredictionsStorage,
 };
 use eyespot_decode::{
-    Activation, Background, BoxFormat, Boxes, Candidate, Candidates, ClassMap, DecodeOptions, KeypointLayout,
-    LabelMode, Matrix, Nms, OrientedBox, Prototypes, Scores, distances, keypoints,
+    Activation, Background, BoxFormat, Boxes, Candidate, Candidates, ClassMap, DecodeOptions, Field,
+    KeypointLayout, LabelMode, Matrix, Nms, OrientedBox, Placed, Prototypes, Queries, Scores, distances,
+    keypoints,
 };
 use eyespot_image::{Fit, Letterbox};
 use serde_json::Value;
@@ -280,6 +282,74 @@ fn a_class_for_each_pixel() {
         close(found.score, expected["score"].as_f64().unwrap(), 1e-5);
         all_close(&found.bbox.xyxy(), &expected["view"], 0.0);
     }
+}
+
+/// Against fields that are read twice, over the input and over the image. `models/eomt` compares with Hugging Face.
+#[test]
+fn queries_with_masks() {
+    const CELLS: usize = 8;
+    let letterbox = letterbox();
+    let placed = Placed {
+        input: letterbox.target(),
+        origin: letterbox.origin(),
+        resized: letterbox.resized(),
+        source: letterbox.source(),
+    };
+    assert!(placed.origin.1 > 0);
+    let mut state = 1u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    let maps: Vec<f32> = (0..3 * CELLS * CELLS).map(|_| noise() * 4.0).collect();
+    // The second query is no object; the third has the class 0, and with that left out the class 1.
+    let classes = [0.0, 3.0, 0.0, 0.0, 0.0, 9.0, 2.0, 1.0, 0.0];
+    let queries = Queries::new(&maps, (CELLS, CELLS), Matrix::new(&classes, 3, 3).unwrap()).unwrap();
+    let mut scratch = vec![0.0; queries.scratch_len(&placed)];
+    let mut results = Predictions::<4, 4096>::new();
+    with_candidates(|candidates| {
+        queries.decode(&placed, &options(), &mut scratch, candidates).unwrap();
+        queries.push_into(&placed, candidates, &mut scratch, &mut results.view_mut()).unwrap();
+    });
+    let results = results.view();
+    assert_eq!((results.len(), results.losses().is_none()), (2, true));
+    let whole = BBox::new(0.0, 0.0, INPUT, INPUT);
+    for ((found, mask), (query, class)) in
+        results.detections().iter().zip(results.masks()).zip([(0, 1), (2, 0)])
+    {
+        let mask = mask.unwrap();
+        let map = &maps[query * CELLS * CELLS..][..CELLS * CELLS];
+        let map = Field::new(map, (CELLS, CELLS), whole).unwrap();
+        let (width, height) = (placed.resized.width, placed.resized.height);
+        let (left, top) = (f32::from(placed.origin.0), f32::from(placed.origin.1));
+        let rows = (0..height).map(|y| f32::from(y) + top + 0.5);
+        let pixels = rows.flat_map(|y| (0..width).map(move |x| (f32::from(x) + left + 0.5, y)));
+        let pixels: Vec<f32> = pixels.map(|(x, y)| map.at(x, y)).collect();
+        let image = BBox::new(0.0, 0.0, 100.0, 80.0);
+        let image = Field::new(&pixels, (width.into(), height.into()), image).unwrap();
+        let (mut sum, mut count) = (0.0, 0.0);
+        for (x, y) in (0..80u16).flat_map(|y| (0..100u16).map(move |x| (x, y))) {
+            let logit = image.at(f32::from(x) + 0.5, f32::from(y) + 0.5);
+            assert!(logit.abs() < 1e-4 || mask.contains(x, y) == (logit > 0.0), "{x} {y}: {logit}");
+            if logit > 0.0 {
+                sum += f64::from(1.0 / (1.0 + (-logit).exp()));
+                count += 1.0;
+            }
+        }
+        assert!(count > 500.0);
+        assert_eq!(found.class, ClassId(class));
+        let row = &classes[query * 3..][..3];
+        let exponentials: f32 = row.iter().map(|logit| logit.exp()).sum();
+        close(found.score, f64::from(row[usize::from(class)].exp() / exponentials) * sum / count, 1e-5);
+    }
+    let mut wanted: ClassSet = ClassSet::new();
+    wanted.insert(ClassId(1)).unwrap();
+    with_candidates(|candidates| {
+        let options = DecodeOptions { classes: wanted.as_filter(), ..DecodeOptions::new(0.0) };
+        queries.decode(&placed, &options, &mut scratch, candidates).unwrap();
+        assert!(candidates.len() == 3 && candidates.as_slice().iter().all(|found| found.class == ClassId(1)));
+        assert!(queries.decode(&placed, &options, &mut [0.0; 4], candidates).is_err());
+    });
 }
 
 #[test]

@@ -50,6 +50,7 @@ impl eyespot_core::Error for WrongValue {
 }
 
 #[cfg(any(
+    feature = "eomt",
     feature = "fastestdet",
     feature = "movenet",
     feature = "osnet",
@@ -261,6 +262,7 @@ mod burn {
 }
 
 #[cfg(any(
+    feature = "eomt",
     feature = "fastestdet",
     feature = "movenet",
     feature = "osnet",

@@ -8,6 +8,7 @@ use eyespot_models::{Catalog, Manifest};
 
 use crate::RuntimeError;
 #[cfg(any(
+    feature = "eomt",
     feature = "fastestdet",
     feature = "movenet",
     feature = "osnet",
@@ -220,6 +221,8 @@ impl Registry {
         registry.family(Networks::<fastestdet::FastestDet, _>::portable("fastestdet", fastestdet::MANIFEST));
         #[cfg(feature = "movenet")]
         registry.family(Networks::<movenet::MoveNet, _>::portable("movenet", movenet::MANIFEST));
+        #[cfg(feature = "eomt")]
+        registry.family(Networks::<eomt::Eomt, _>::of_burn("eomt", eomt::MANIFEST));
         #[cfg(feature = "rtdetr")]
         registry.family(Networks::<rtdetr::RtDetr, _>::of_burn("rtdetr", rtdetr::MANIFEST));
         // After those that know a network well.

@@ -6,10 +6,10 @@ use burn::tensor::Device;
 use eyespot_burn::{
     DetectorHead, FeatureMap, FromWeights, InputFormat, Loader, PortableModel, WeightError, Weights, labels,
 };
-use eyespot_core::{InputSize, ModelSpec};
+use eyespot_core::ModelSpec;
 use eyespot_decode::fastestdet::{Head as Grid, TRAINED};
 use eyespot_decode::{Candidates, DecodeError, DecodeOptions};
-use eyespot_image::{Channels, Fit, Normalize};
+use eyespot_image::{Channels, Fit, Letterbox, Normalize};
 
 use crate::backbone::Backbone;
 use crate::head::{Head, Neck};
@@ -136,11 +136,11 @@ impl DetectorHead for FastestDetHead {
     fn decode(
         &self,
         results: &[&[f32]],
-        input: InputSize,
+        letterbox: &Letterbox,
         options: &DecodeOptions<'_>,
         candidates: &mut Candidates<'_>,
     ) -> Result<(), DecodeError> {
         let raw = results.first().copied().unwrap_or_default();
-        Grid::new(input, self.classes).decode(raw, options, candidates)
+        Grid::new(letterbox.target(), self.classes).decode(raw, options, candidates)
     }
 }

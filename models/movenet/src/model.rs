@@ -133,11 +133,11 @@ impl DetectorHead for MoveNetHead {
     fn decode(
         &self,
         results: &[&[f32]],
-        input: InputSize,
+        letterbox: &Letterbox,
         options: &DecodeOptions<'_>,
         candidates: &mut Candidates<'_>,
     ) -> Result<(), DecodeError> {
-        let keypoints = pose(results, input)?;
+        let keypoints = pose(results, letterbox.target())?;
         if let Some((bbox, score)) = keypoints::object(keypoints, VISIBLE)
             && score >= options.conf
             && options.keeps(ClassId(0))

@@ -8,7 +8,7 @@ use eyespot_core::{InputSize, ModelSpec};
 use eyespot_decode::{
     Activation, Background, BoxFormat, Boxes, Candidates, DecodeError, DecodeOptions, Matrix, Scores,
 };
-use eyespot_image::{Channels, Fit, Normalize};
+use eyespot_image::{Channels, Fit, Letterbox, Normalize};
 
 use crate::backbone::Backbone;
 use crate::decoder::Decoder;
@@ -113,13 +113,14 @@ impl DetectorHead for RtDetrHead {
     fn decode(
         &self,
         results: &[&[f32]],
-        input: InputSize,
+        letterbox: &Letterbox,
         options: &DecodeOptions<'_>,
         candidates: &mut Candidates<'_>,
     ) -> Result<(), DecodeError> {
         let [logits, boxes] = *results else {
             return Err(DecodeError::Length { expected: 2, actual: results.len() });
         };
+        let input = letterbox.target();
         let queries = boxes.len() / 4;
         let boxes = Boxes {
             values: Matrix::new(boxes, queries, 4)?,

@@ -7,10 +7,10 @@ use burn::tensor::Device;
 use eyespot_burn::{
     DetectorHead, FeatureMap, FromWeights, InputFormat, Loader, PortableModel, WeightError, Weights, labels,
 };
-use eyespot_core::{ErrorKind, InputSize, ModelSpec};
+use eyespot_core::{ErrorKind, ModelSpec};
 use eyespot_decode::yolox::{Head as Grid, STRIDES};
 use eyespot_decode::{Candidates, DecodeError, DecodeOptions};
-use eyespot_image::{Channels, Fit, Normalize};
+use eyespot_image::{Channels, Fit, Letterbox, Normalize};
 
 use crate::backbone::Backbone;
 use crate::head::Head;
@@ -195,11 +195,11 @@ impl DetectorHead for YoloxHead {
     fn decode(
         &self,
         results: &[&[f32]],
-        input: InputSize,
+        letterbox: &Letterbox,
         options: &DecodeOptions<'_>,
         candidates: &mut Candidates<'_>,
     ) -> Result<(), DecodeError> {
         let raw = results.first().copied().unwrap_or_default();
-        Grid::new(input, &STRIDES, self.classes).decode(raw, options, candidates)
+        Grid::new(letterbox.target(), &STRIDES, self.classes).decode(raw, options, candidates)
     }
 }

@@ -1,7 +1,8 @@
 //! ONNX Runtime, its library loaded at run time.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{OnceLock, mpsc};
+use std::time::Duration;
 
 use half::f16;
 use ort::logging::LogLevel;
@@ -13,39 +14,63 @@ use crate::{Element, OnnxError};
 
 const NAME: &str = "ONNX Runtime";
 
-/// Where the library may be: what the user says, beside the program, where the system looks, and where its packages
-/// put it.
+/// How long a library may take to load. In this version of `ort` a file that is no ONNX Runtime hangs for ever.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Files that may be the library: what the user says, beside the program, and where systems and packages put it.
 fn places() -> Vec<PathBuf> {
     if let Some(path) = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) {
         return vec![path.into()];
     }
     let name = format!("{}onnxruntime{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    let mut places = vec![PathBuf::from(&name)];
-    if cfg!(target_os = "linux") {
-        places.push("libonnxruntime.so.1".into());
+    let names = if cfg!(target_os = "linux") { vec![name.clone(), format!("{name}.1")] } else { vec![name] };
+    let mut folders: Vec<PathBuf> = Vec::new();
+    folders.extend(std::env::current_exe().ok().and_then(|program| program.parent().map(PathBuf::from)));
+    for variable in ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH"] {
+        folders.extend(std::env::var_os(variable).iter().flat_map(std::env::split_paths));
     }
-    places.extend(["/usr/local/lib", "/opt/onnxruntime/lib"].map(|folder| Path::new(folder).join(&name)));
-    places
+    let lib =
+        ["/usr/local/lib", "/opt/onnxruntime/lib", "/opt/homebrew/lib", "/usr/lib", "/usr/lib64", "/lib"];
+    folders.extend(lib.map(PathBuf::from));
+    folders.push(Path::new("/usr/lib").join(format!("{}-linux-gnu", std::env::consts::ARCH)));
+    let files = folders.iter().flat_map(|folder| names.iter().map(|name| folder.join(name)));
+    files.filter(|file| file.is_file()).collect()
 }
 
 /// Loads the library, once for all models.
 fn library() -> Result<(), OnnxError> {
     static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
     let loaded = LOADED.get_or_init(|| {
-        let mut reason = String::new();
+        let mut reason = "its library was not found".to_owned();
         for place in places() {
-            match ort::init_from(&place) {
-                Ok(environment) => {
-                    environment.with_name("eyespot").with_telemetry(false).commit();
-                    return Ok(());
-                }
-                Err(error) if reason.is_empty() => reason = error.to_string(),
-                Err(_) => {}
+            // `ort` hangs where it can't open a file.
+            if !place.is_file() {
+                reason = format!("there is no file {}", place.display());
+                continue;
+            }
+            match load(place.clone()) {
+                Some(Ok(())) => return Ok(()),
+                Some(Err(error)) => reason = error,
+                // No second try: it would hang as well.
+                None => return Err(format!("{} can't be loaded", place.display())),
             }
         }
         Err(reason)
     });
     loaded.clone().map_err(|reason| OnnxError::Library { reason })
+}
+
+/// Loads a file; `None` where that has no end.
+fn load(place: PathBuf) -> Option<Result<(), String>> {
+    let (done, loaded) = mpsc::channel();
+    std::thread::spawn(move || {
+        let result = ort::init_from(&place).map_err(|error| error.to_string()).map(|environment| {
+            environment.with_name("eyespot").with_telemetry(false).commit();
+        });
+        // Whoever asked may have given up.
+        let _ = done.send(result);
+    });
+    loaded.recv_timeout(PATIENCE).ok()
 }
 
 fn failed(error: impl std::fmt::Display) -> OnnxError {

@@ -42,6 +42,28 @@ fn rows(output: &Output) -> Vec<Vec<String>> {
     text.lines().filter(|line| line.starts_with("| ")).skip(1).map(cells).collect()
 }
 
+/// On a computer without ONNX Runtime `ort` itself waits for ever.
+#[test]
+fn a_missing_onnx_runtime_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("grey.ppm");
+    std::fs::write(&image, [&b"P6 8 8 255\n"[..], &[90; 3 * 64]].concat()).unwrap();
+    let model =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/eyespot-onnx/tests/golden/yolov8.onnx");
+    let output = Command::new(env!("CARGO_BIN_EXE_desktop"))
+        .arg("predict")
+        .arg(&image)
+        .arg("--model")
+        .arg(&model)
+        .args(["--device", "onnxruntime"])
+        .env("ORT_DYLIB_PATH", folder.path().join("nowhere.so"))
+        .output()
+        .unwrap();
+    let said = stderr(&output);
+    assert_eq!(code(&output), 1, "{said}");
+    assert!(said.contains("nowhere.so") && said.contains("set ORT_DYLIB_PATH"), "{said}");
+}
+
 #[test]
 fn a_machine_is_measured_without_weights() {
     let short = ["--seconds", "0.05", "--frame-size", "96x160"];

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use eyespot_convert::{Converted, Kernel, Recorded, Recording};
+use eyespot_convert::Converted;
 use eyespot_launch::{Board, PROFILE, Runner, Toolchain, execute};
-use network::made_up::{BODY, HEADS, Layer, SIDE, image};
+use network::made_up::{SIDE, image, recording};
 use object::{Object as _, ObjectSection as _, SectionFlags};
 
 use crate::networks::{Run, build, code_of};
@@ -88,24 +88,8 @@ fn flash(firmware: &Path) -> Result<u64> {
 
 /// The made-up network for `eyespot-nn`.
 fn made_up(quantised: bool) -> Result<Converted> {
-    let recording = Recording::of(1, |image| {
-        let x = BODY.iter().fold(image, |x, &layer| conv(&x, layer).clamp(0.0, f32::INFINITY));
-        HEADS.iter().map(|&layer| conv(&x, layer)).collect()
-    });
-    let graph = recording.graph([SIDE, SIDE]).map_err(|error| error.to_string())?.with_name("made up");
+    let graph = recording().graph([SIDE, SIDE]).map_err(|error| error.to_string())?.with_name("made up");
     let graph =
         if quantised { graph.quantized((0..SAMPLES).map(|index| image(index).collect())) } else { Ok(graph) };
     graph.and_then(|graph| graph.build()).map_err(|error| error.to_string())
-}
-
-fn conv(x: &Recorded, layer: Layer) -> Recorded {
-    let Layer { from, to, kernel, stride } = layer;
-    x.conv(Kernel {
-        shape: [to, from, kernel, kernel],
-        weights: layer.weights().collect(),
-        bias: Some(layer.bias().collect()),
-        stride: [stride; 2],
-        padding: [kernel / 2; 4],
-        groups: 1,
-    })
 }

@@ -2,29 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-use eyespot_convert::{Kernel, Recorded, Recording};
 use eyespot_nn::{Model, Network};
-use network::made_up::{BODY, HEADS, Layer, SIDE, image};
-
-fn conv(x: &Recorded, layer: Layer) -> Recorded {
-    let Layer { from, to, kernel, stride } = layer;
-    x.conv(Kernel {
-        shape: [to, from, kernel, kernel],
-        weights: layer.weights().collect(),
-        bias: Some(layer.bias().collect()),
-        stride: [stride; 2],
-        padding: [kernel / 2; 4],
-        groups: 1,
-    })
-}
+use network::made_up::{HEADS, SIDE, image, recording};
 
 #[test]
 fn the_engines_agree() {
-    let recording = Recording::of(1, |image| {
-        let x = BODY.iter().fold(image, |x, &layer| conv(&x, layer).clamp(0.0, f32::INFINITY));
-        HEADS.iter().map(|&layer| conv(&x, layer)).collect()
-    });
-    let eye = recording.graph([SIDE, SIDE]).unwrap().build().unwrap();
+    let eye = recording().graph([SIDE, SIDE]).unwrap().build().unwrap();
     let model = Model::load(&eye.bytes).unwrap();
     let mut planned = Network::new(model, vec![0u64; model.arena_words()]).unwrap();
     let burn = burn_network::Network::new();

@@ -1,5 +1,8 @@
 //! A network of made-up weights, of the shape of `models/spotter`: `burn-network` and `cargo xtask burn` compare engines on it.
 
+#[cfg(feature = "recording")]
+use eyespot_convert::{Kernel, Recorded, Recording};
+
 /// Side of the input, a grey image.
 pub const SIDE: usize = 96;
 
@@ -53,6 +56,27 @@ impl Layer {
 /// Image number `index`, its pixels row by row, `-1..=1`.
 pub fn image(index: u32) -> impl Iterator<Item = f32> {
     noise(!index).take(SIDE * SIDE)
+}
+
+/// The network for `eyespot-convert`.
+#[cfg(feature = "recording")]
+#[must_use]
+pub fn recording() -> Recording {
+    let conv = |x: &Recorded, layer: Layer| {
+        let Layer { from, to, kernel, stride } = layer;
+        x.conv(Kernel {
+            shape: [to, from, kernel, kernel],
+            weights: layer.weights().collect(),
+            bias: Some(layer.bias().collect()),
+            stride: [stride; 2],
+            padding: [kernel / 2; 4],
+            groups: 1,
+        })
+    };
+    Recording::of(1, |image| {
+        let x = BODY.iter().fold(image, |x, &layer| conv(&x, layer).clamp(0.0, f32::INFINITY));
+        HEADS.iter().map(|&layer| conv(&x, layer)).collect()
+    })
 }
 
 /// Numbers of -1 to 1.

@@ -18,9 +18,15 @@ const NAME: &str = "ONNX Runtime";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Files that may be the library: what the user says, beside the program, and where systems and packages put it.
-fn places() -> Vec<PathBuf> {
+/// Only those that are there: `ort` hangs where it can't open one.
+fn places() -> Result<Vec<PathBuf>, String> {
     if let Some(path) = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) {
-        return vec![path.into()];
+        let path = PathBuf::from(path);
+        return if path.is_file() {
+            Ok(vec![path])
+        } else {
+            Err(format!("there is no file {}", path.display()))
+        };
     }
     let name = format!("{}onnxruntime{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     let names = if cfg!(target_os = "linux") { vec![name.clone(), format!("{name}.1")] } else { vec![name] };
@@ -34,7 +40,7 @@ fn places() -> Vec<PathBuf> {
     folders.extend(lib.map(PathBuf::from));
     folders.push(Path::new("/usr/lib").join(format!("{}-linux-gnu", std::env::consts::ARCH)));
     let files = folders.iter().flat_map(|folder| names.iter().map(|name| folder.join(name)));
-    files.filter(|file| file.is_file()).collect()
+    Ok(files.filter(|file| file.is_file()).collect())
 }
 
 /// Loads the library, once for all models.
@@ -42,12 +48,7 @@ fn library() -> Result<(), OnnxError> {
     static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
     let loaded = LOADED.get_or_init(|| {
         let mut reason = "its library was not found".to_owned();
-        for place in places() {
-            // `ort` hangs where it can't open a file.
-            if !place.is_file() {
-                reason = format!("there is no file {}", place.display());
-                continue;
-            }
+        for place in places()? {
             match load(place.clone()) {
                 Some(Ok(())) => return Ok(()),
                 Some(Err(error)) => reason = error,

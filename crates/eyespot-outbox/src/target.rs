@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use eyespot_supervisely::client::{Client, ClientError, ProjectInfo};
 use eyespot_supervisely::{
-    Deliver, DeliverError, Delivery, Item, ModeError, SourceKind, UploadMode, Uploader, format::ProjectType,
+    Deliver, DeliverError, Delivery, Item, ModeError, SourceKind, UploadMode, Uploader, Videos,
+    format::ProjectType,
 };
 use serde::{Deserialize, Serialize};
 
@@ -80,12 +81,13 @@ impl Target {
     /// What delivers an outbox there; `count` of them work side by side.
     #[must_use]
     pub fn deliverers(&self, client: &Client, outbox: &Outbox, count: usize) -> Vec<ToTarget> {
-        let projects = Arc::default();
+        let (projects, videos) = (Arc::default(), Videos::default());
         let one = || ToTarget {
             client: client.clone(),
             target: self.clone(),
             outbox: outbox.clone(),
             projects: Arc::clone(&projects),
+            videos: videos.clone(),
             uploaders: [None, None],
         };
         (0..count.max(1)).map(|_| one()).collect()
@@ -101,6 +103,7 @@ pub struct ToTarget {
     outbox: Outbox,
     /// The projects of images and of videos, once they are known to one of them.
     projects: Arc<Mutex<[Option<u64>; 2]>>,
+    videos: Videos,
     /// For images and for videos.
     uploaders: [Option<Uploader>; 2],
 }
@@ -127,6 +130,7 @@ impl ToTarget {
                 ),
             },
         };
+        let uploader = uploader.sharing(self.videos.clone());
         Ok(of_kind(&mut self.uploaders, videos).insert(uploader))
     }
 

@@ -13,4 +13,4 @@ pub use convert::{COCO_KEYPOINTS, Converter, ToAnnotation, VideoBuilder, track_i
 pub use input::{PlatformImages, PlatformInput, PlatformVideo, image_name, load_image, platform_source};
 pub use item::{Deliver, DeliverError, Delivery, Item, Pixels, Source};
 pub use plan::{Additions, ModeError, Operation, SourceKind, UploadMode, plan};
-pub use upload::Uploader;
+pub use upload::{Uploader, Videos};

@@ -10,6 +10,8 @@ use crate::format::{Annotation, Names, ProjectMeta, ProjectType, SUFFIX};
 use crate::item::{Deliver, DeliverError, Delivery, Item, Source};
 use crate::plan::{ModeError, UploadMode};
 
+pub use video::Videos;
+
 /// Uploads results, in one of the [modes](UploadMode).
 ///
 /// Results are added through the platform's additive method, so that what others draw meanwhile stays; only
@@ -37,8 +39,7 @@ pub struct Uploader {
     home: Option<u64>,
     /// Videos of the target by where they come from.
     copies: HashMap<video::Origin, VideoInfo>,
-    /// Objects of videos by the numbers of these.
-    videos: HashMap<u64, video::Objects>,
+    videos: Videos,
     /// Hashes of files that do not change often.
     hashes: video::Hashes,
 }
@@ -99,7 +100,7 @@ impl Uploader {
             paths: HashMap::new(),
             home: None,
             copies: HashMap::new(),
-            videos: HashMap::new(),
+            videos: Videos::default(),
             hashes: HashMap::new(),
         }
     }
@@ -111,7 +112,7 @@ impl Uploader {
         self.datasets.clear();
         self.paths.clear();
         self.copies.clear();
-        self.videos.clear();
+        self.videos.forget();
     }
 
     /// What a class gets behind its name where the project has one of that name with another shape. [`SUFFIX`] by
@@ -119,6 +120,14 @@ impl Uploader {
     #[must_use]
     pub fn with_suffix(mut self, suffix: impl Into<String>) -> Self {
         self.suffix = suffix.into();
+        self
+    }
+
+    /// Shares what is known of videos with other uploaders of this target, which may work side by side. By itself each would
+    /// make an object for a track that another has made one for.
+    #[must_use]
+    pub fn sharing(mut self, videos: Videos) -> Self {
+        self.videos = videos;
         self
     }
 

@@ -12,7 +12,7 @@ use eyespot_supervisely::format::{
     Annotation, BitMask, Bitmap, Geometry, ObjClass, Object, Polygon, ProjectMeta, ProjectType, Rectangle,
     Shape, Tag, TagMeta, ValueType,
 };
-use eyespot_supervisely::{Deliver, Delivery, Item, Pixels, Source, UploadMode, Uploader};
+use eyespot_supervisely::{Deliver, Delivery, Item, Pixels, Source, UploadMode, Uploader, Videos};
 use platform_emulator::{Fault, Platform, Rule};
 
 const WIDTH: u32 = 100;
@@ -485,6 +485,22 @@ fn at_once<T: Send>(work: impl Fn(usize, &Barrier) -> T + Sync) -> Vec<T> {
         });
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     })
+}
+
+/// Batches of one video may be delivered by one after the other of those that work side by side.
+#[test]
+fn uploaders_in_turn_make_one_object_of_a_track() {
+    let batches = ["0: car#7 0..10", "1: car#7 1..11, 1: car#8 0..3", "2: car#7 2..12, 2: car#8 1..4"];
+    for (mode, source) in [(UploadMode::Append, "video"), (UploadMode::Create, "local")] {
+        let place = Video::new("nothing");
+        let videos = Videos::default();
+        let mut uploaders = [0, 1].map(|_| place.uploader(mode).sharing(videos.clone()));
+        for (turn, cell) in batches.iter().enumerate() {
+            let done = uploaders[turn % 2].deliver(&place.items(source, cell), false).unwrap();
+            assert!(done.iter().all(|done| *done == Delivery::Done), "{done:?}");
+        }
+        assert_eq!(place.stored(mode), "car#7 0..10 1..11 2..12, car#8 0..3 1..4");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use super::images::place_of;
@@ -15,9 +16,17 @@ use crate::plan::{ModeError, SourceKind};
 /// Names an object of a video: its track, or nothing for all that is in none, and its class.
 type Owner = (Option<String>, String);
 
+/// What uploaders that work side by side know of the objects of videos. Each track has one object, whichever of them meets it
+/// first: they share this.
+#[derive(Debug, Clone, Default)]
+pub struct Videos(Arc<Mutex<HashMap<u64, Video>>>);
+
+/// The objects of one video; `None` until they are read. Held by the uploader that adds to it.
+type Video = Arc<Mutex<Option<Objects>>>;
+
 /// The objects of a video that figures of models belong to.
 #[derive(Debug, Default)]
-pub(super) struct Objects {
+struct Objects {
     known: HashMap<Owner, u64>,
     /// Objects without a figure, by their classes: a try that failed may have left them.
     spare: HashMap<String, Vec<u64>>,
@@ -109,25 +118,33 @@ impl Uploader {
             let names = self.ensure_meta(project, &without_tags(&item.meta))?;
             new.extend(figures(item, &names));
         }
-        if again || !self.videos.contains_key(&video.id) {
-            let stored =
-                self.client.video_annotations(video.dataset_id, &[video.id])?.pop().unwrap_or_default();
-            if again {
-                leave_out_known(&mut new, &stored);
+        let shared = self.videos.of(video.id);
+        let mut shared = lock(&shared);
+        // Until all is well: what came up to a failure is read from the platform the next time.
+        let mut objects = match shared.take() {
+            Some(known) if !again => known,
+            _ => {
+                let stored =
+                    self.client.video_annotations(video.dataset_id, &[video.id])?.pop().unwrap_or_default();
+                if again {
+                    leave_out_known(&mut new, &stored);
+                }
+                Objects::of(&stored, again)
             }
-            self.videos.insert(video.id, Objects::of(&stored, again));
-        }
-        let done = self.add_figures(project, video, new);
-        if done.is_err() {
-            // What came up to then is read from the platform the next time.
-            self.videos.remove(&video.id);
-        }
-        done
+        };
+        self.add_figures(project, video, &mut objects, new)?;
+        *shared = Some(objects);
+        Ok(())
     }
 
-    fn add_figures(&mut self, project: u64, video: &VideoInfo, new: Vec<New>) -> Result<(), Trouble> {
-        let Self { client, videos, metas, .. } = self;
-        let objects = videos.entry(video.id).or_default();
+    fn add_figures(
+        &self,
+        project: u64,
+        video: &VideoInfo,
+        objects: &mut Objects,
+        new: Vec<New>,
+    ) -> Result<(), Trouble> {
+        let Self { client, metas, .. } = self;
         let owners = objects.missing(new.iter().map(|new| &new.owner));
         let meta = metas.get(&project);
         let class = |title: &str| meta.and_then(|meta| meta.class(title)?.id);
@@ -170,6 +187,27 @@ impl Uploader {
             Ok((known, true))
         } else {
             Err(Trouble::Refused(format!("{name}: the dataset has another video of that name")))
+        }
+    }
+}
+
+/// A panic leaves nothing that is wrong: objects that are worked on are taken out.
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Videos {
+    fn of(&self, video: u64) -> Video {
+        Arc::clone(lock(&self.0).entry(video).or_default())
+    }
+
+    /// They may be out of date.
+    pub(super) fn forget(&self) {
+        // Those that are held are forgotten by their holder if it fails.
+        for video in lock(&self.0).values() {
+            if let Ok(mut objects) = video.try_lock() {
+                *objects = None;
+            }
         }
     }
 }

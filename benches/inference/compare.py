@@ -1,10 +1,10 @@
 """Compares the time of Eyespot's engine with that of others: the same weights and the same input, in turns.
 
-Usage: compare.py [--engine PATH] [--threads 1,2] [--rounds 12] [--peers onnxruntime,opencv,ncnn] [--int8] [MODEL ...]
+Usage: compare.py [--engine PATH] [--threads 1,2] [--rounds 12] [--peers onnxruntime,tract,opencv,ncnn] [--int8] [MODEL ...]
 
 Each engine and number of threads is a process of its own. In a round each runs for about a fifth of a second; the table has
 the median over the rounds of the CPU time of a run, of the ratio to ONNX Runtime in the same round, and the least wall time.
-Needs numpy, onnx and the packages of the peers (onnxruntime, opencv-python-headless, ncnn; pnnx writes ncnn's models).
+tract has one thread, and is built with Eyespot's program. Needs numpy, onnx and the packages of the peers (onnxruntime, opencv-python-headless, ncnn; pnnx writes ncnn's models).
 
 With --int8 the same models are quantised with photos, by Eyespot's converter and by `onnxruntime.quantization`, and take turns
 with the others; a last column says how many times as fast as the same engine's fp32 they are (median over the rounds). Models
@@ -155,6 +155,11 @@ def compare(name, files, engine, peers, threads, rounds):
     if "eye int8" in files:
         workers.append(eyespot("Eyespot int8", "eye int8"))
     for peer in peers:
+        if peer == "tract":
+            if threads == "1":
+                shape = "x".join(map(str, files["shape"]))
+                workers.append(Worker("tract", [engine, "tract", files["onnx"], files["tensor"], shape], files))
+            continue
         if peer == "ncnn" and not ncnn_model(files):
             continue
         models = {peer: files["ncnn"] if peer == "ncnn" else files["onnx"]}
@@ -210,13 +215,15 @@ def main():
     parser.add_argument("--engine", type=pathlib.Path)
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--peers", default="onnxruntime,opencv,ncnn")
+    parser.add_argument("--peers", default="onnxruntime,tract,opencv,ncnn")
     parser.add_argument("--int8", action="store_true")
     parser.add_argument("models", nargs="*")
     arguments = parser.parse_args()
     engine = arguments.engine
     if engine is None:
-        subprocess.run(["cargo", "build", "--release", "--manifest-path", HERE / "Cargo.toml"], check=True)
+        build = ["cargo", "build", "--release", "--manifest-path", HERE / "Cargo.toml"]
+        features = ["--features", "tract"] if "tract" in arguments.peers.split(",") else []
+        subprocess.run([*build, *features], check=True)
         target = os.environ.get("CARGO_TARGET_DIR", HERE / "target")
         engine = pathlib.Path(target) / "release/eyespot-inference"
     folder = engine.parent / "models"

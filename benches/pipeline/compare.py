@@ -50,17 +50,24 @@ def main():
         labels.write_bytes((DATA / "models/coco_classes.txt").read_bytes())
         convert = [arguments.program, "convert", model, "--task", "yolox", "-o", eye]
         subprocess.run(convert, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        int8 = folder / "yolox_nano_int8.eye"
+        convert = [arguments.program, "convert", model, "--task", "yolox", "--calibrate", DATA / "calibration", "-o", int8]
+        subprocess.run(convert, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        def eyespot(model, *flags):
+            return lambda frames: [
+                arguments.program, "predict", video, "--model", model, "--conf", "0.25", "--tracking",
+                "--num-frames", frames, "--json", out, "--quiet", *flags,
+            ]
+
+        camera = ["--tracking-config", "cmc_method=sparseOptFlow"]
         pipelines = {
-            "Eyespot, BoT-SORT with camera motion": lambda frames: [
-                arguments.program, "predict", video, "--model", eye, "--conf", "0.25",
-                "--tracking", "--tracking-config", "cmc_method=sparseOptFlow", "--num-frames", frames,
-                "--json", out, "--quiet",
-            ],
-            "Eyespot, ByteTrack": lambda frames: [
-                arguments.program, "predict", video, "--model", eye, "--conf", "0.25",
-                "--tracking", "--tracking-config", "tracker=bytetrack", "--num-frames", frames,
-                "--json", out, "--quiet",
-            ],
+            "Eyespot, BoT-SORT with camera motion": eyespot(eye, *camera),
+            "the same, decoded by ffmpeg": eyespot(eye, *camera, "--decoder", "ffmpeg"),
+            "the same, int8": eyespot(int8, *camera, "--decoder", "ffmpeg"),
+            "Eyespot int8, ByteTrack, decoded by ffmpeg": eyespot(
+                int8, "--tracking-config", "tracker=bytetrack", "--decoder", "ffmpeg"
+            ),
             "OpenCV, ONNX Runtime, ByteTrack of supervision": lambda frames: [
                 sys.executable, HERE / "opencv_onnxruntime.py", video, model, frames, out,
             ],

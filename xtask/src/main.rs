@@ -1,5 +1,6 @@
 //! `cargo xtask COMMAND`: the checks and tables of the project. Each command is one file.
 
+mod bench;
 mod boards;
 mod burn;
 mod check;
@@ -18,6 +19,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   size       RAM, flash and instructions of the pipeline on the boards; --check compares with MEMORY.md
   networks   networks on the boards in QEMU: their outputs must be the computer's; --check compares with BENCHMARKS.md
   burn       a network of Burn on a microcontroller beside the same by eyespot-nn: the table of BENCHMARKS.md; takes minutes
+  bench-inference [ARGUMENTS]   networks beside other engines: the table of BENCHMARKS.md; benches/inference/README.md
   cross      build the Linux boards for aarch64 and run them under qemu-user";
 
 fn main() -> ExitCode {
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         ["burn"] => burn::print(),
         ["size"] => size::print(),
         ["size", "--check"] => size::check(),
+        ["bench-inference", arguments @ ..] => bench::inference(arguments),
         ["cross"] => cross::run(),
         _ => Err(USAGE.to_owned()),
     };

@@ -5,6 +5,9 @@
 //! `eyespot-inference quantize MODEL.onnx SAMPLES MODEL.eye` one of int8 (SAMPLES: inputs, channels first, one after the
 //! other); `eyespot-inference profile MODEL.eye INPUT THREADS` prints the time of each layer.
 
+#[cfg(feature = "tract")]
+mod tract;
+
 use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
@@ -22,6 +25,8 @@ fn main() -> Result {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["eyespot", model, input, threads] => eyespot(model, input, threads.parse()?),
+        #[cfg(feature = "tract")]
+        ["tract", model, input, shape] => tract::run(model, input, shape),
         ["convert", from, side, to] => convert(from, side, to),
         ["quantize", from, samples, to] => quantize(from, samples, to),
         ["profile", model, input, threads] => profile(model, input, threads.parse()?),

@@ -82,19 +82,19 @@ impl Batch {
         let input = Tensor::<4>::from_data(data, device.device());
         // In host memory the tensor is the buffer: it comes back when the network is done with it.
         let buffer = device.is_cpu().then(|| input.clone());
-        let execution = |reason: String| BurnError::Execution { reason };
-        let results = forward(input)
-            .into_iter()
-            .map(|result| {
-                let data = result.try_into_data().map_err(|error| execution(error.to_string()))?;
-                data.try_into_vec_as::<f32>().map_err(|error| execution(error.to_string()))
-            })
-            .collect();
+        let results = forward(input).into_iter().map(read).collect();
         if let Some(buffer) = buffer.and_then(|buffer| buffer.try_into_data().ok()) {
             self.values = buffer.try_into_vec().unwrap_or_default();
         }
         results
     }
+}
+
+/// The values of a tensor.
+pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, BurnError> {
+    let execution = |reason: String| BurnError::Execution { reason };
+    let data = tensor.try_into_data().map_err(|error| execution(error.to_string()))?;
+    data.try_into_vec_as::<f32>().map_err(|error| execution(error.to_string()))
 }
 
 pub(crate) struct Clock(Instant);

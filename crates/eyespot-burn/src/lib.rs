@@ -6,6 +6,7 @@ mod cpu;
 mod device;
 mod embedder;
 mod error;
+mod gpu;
 mod head;
 mod layers;
 mod loader;

@@ -40,6 +40,12 @@ pub trait BurnModel: FromWeights {
 
     /// Runs the network on `[batch, channels, height, width]`. The first dimension of each result is the batch.
     fn forward(&self, input: Tensor<4>) -> Vec<Tensor<3>>;
+
+    /// See [`PortableModel::bounds`].
+    fn bounds(&self, results: &[Tensor<3>]) -> Option<Tensor<2>> {
+        let _ = results;
+        None
+    }
 }
 
 /// A model that is written on [`FeatureMap`]: Burn runs it, and on a CPU the engine of `eyespot-nn` does
@@ -60,6 +66,14 @@ pub trait PortableModel: FromWeights {
 
     /// The network, from the image to its outputs.
     fn network<M: FeatureMap>(&self, image: M) -> Vec<M::Rows>;
+
+    /// For each row of the results (`[batch, rows, values]`, as many rows each) the score that no candidate of it exceeds,
+    /// `[batch, rows]`. From a GPU only the rows that reach the threshold come back then, and all others read as zeros, so a
+    /// row of zeros must hold no candidate. `None`: all rows come back.
+    fn bounds(results: &[Tensor<3>]) -> Option<Tensor<2>> {
+        let _ = results;
+        None
+    }
 }
 
 impl<M: PortableModel> BurnModel for M {
@@ -71,6 +85,10 @@ impl<M: PortableModel> BurnModel for M {
 
     fn forward(&self, input: Tensor<4>) -> Vec<Tensor<3>> {
         self.network(input)
+    }
+
+    fn bounds(&self, results: &[Tensor<3>]) -> Option<Tensor<2>> {
+        M::bounds(results)
     }
 }
 

@@ -7,7 +7,8 @@ use eyespot_core::{
 };
 use eyespot_image::{Layout, Letterbox};
 
-use crate::batch::{Batch, Clock};
+use crate::batch::{Batch, Clock, read};
+use crate::gpu::{Frames, Kept, Sparse};
 use crate::head::Finder;
 use crate::{BurnDevice, BurnError, BurnModel, DetectorHead, InputFormat};
 
@@ -37,7 +38,25 @@ pub struct Timings {
     pub nms: Duration,
 }
 
+/// Where frames become the input of the network.
+#[derive(Debug)]
+enum Input {
+    Host(Batch),
+    Device(Frames),
+}
+
+/// What the network gave.
+enum Results {
+    /// Each result of all images.
+    All(Vec<Vec<f32>>),
+    /// For each image the rows that count, of so many.
+    Kept(Vec<Kept>, usize),
+}
+
 /// A model as a predictor, on one device of Burn.
+///
+/// On a GPU frames go up as they are and become the network's input there, and of results with a
+/// [bound](crate::PortableModel::bounds) only the rows come back that reach the threshold.
 ///
 /// Memory for images and candidates is kept from call to call. Where a frame has more candidates than there is room
 /// for, the best are kept and the loss is counted.
@@ -48,7 +67,8 @@ pub struct BurnPredictor<M> {
     format: InputFormat,
     /// Where the caller asks for no other.
     size: InputSize,
-    batch: Batch,
+    input: Input,
+    sparse: Sparse,
     letterboxes: Vec<Letterbox>,
     finder: Finder,
     timings: Timings,
@@ -62,12 +82,18 @@ impl<M: BurnModel<Head: DetectorHead>> BurnPredictor<M> {
     pub fn new(model: M, device: BurnDevice) -> Result<Self, BurnError> {
         let format = model.head().input_format();
         let size = model.head().spec().input.unwrap_or(InputSize::square(0));
+        let frames = if device.is_cpu() { None } else { Frames::new(device.device(), format) };
+        let input = match frames {
+            Some(frames) => Input::Device(frames),
+            None => Input::Host(Batch::new(format.tensor(Layout::Planar), size)),
+        };
         let predictor = Self {
             model,
             device,
             format,
             size,
-            batch: Batch::new(format.tensor(Layout::Planar), size),
+            input,
+            sparse: Sparse::default(),
             letterboxes: Vec::new(),
             finder: Finder::default(),
             timings: Timings::default(),
@@ -89,8 +115,10 @@ impl<M: BurnModel<Head: DetectorHead>> BurnPredictor<M> {
     /// Makes the input of that size.
     fn resize(&mut self, size: InputSize) -> Result<(), BurnError> {
         check(&self.format, size)?;
-        if size != self.batch.size() {
-            self.batch = Batch::new(self.format.tensor(Layout::Planar), size);
+        if let Input::Host(batch) = &mut self.input
+            && batch.size() != size
+        {
+            *batch = Batch::new(self.format.tensor(Layout::Planar), size);
         }
         Ok(())
     }
@@ -118,15 +146,41 @@ impl<M: BurnModel<Head: DetectorHead>> BurnPredictor<M> {
     }
 
     /// Fills the input with images until one fails.
-    fn letterbox(&mut self, frames: &[Frame<'_>]) -> Result<(), BurnError> {
+    fn letterbox(&mut self, frames: &[Frame<'_>], size: InputSize) -> Result<(), BurnError> {
         self.letterboxes.clear();
-        self.batch.clear();
+        match &mut self.input {
+            Input::Host(batch) => batch.clear(),
+            Input::Device(input) => input.clear(),
+        }
         for frame in frames {
-            let letterbox = Letterbox::of(&frame.image, self.batch.size(), self.format.fit)?;
-            self.batch.push(&frame.image, &letterbox)?;
+            let letterbox = Letterbox::of(&frame.image, size, self.format.fit)?;
+            match &mut self.input {
+                Input::Host(batch) => batch.push(&frame.image, &letterbox)?,
+                Input::Device(input) => input.push(&frame.image, &letterbox)?,
+            }
             self.letterboxes.push(letterbox);
         }
         Ok(())
+    }
+
+    /// Runs the network on the input.
+    fn forward(&mut self, conf: f32) -> Result<Results, BurnError> {
+        let input = match &mut self.input {
+            Input::Host(batch) => {
+                return batch.run(&self.device, |input| self.model.forward(input)).map(Results::All);
+            }
+            Input::Device(input) => input.take(),
+        };
+        let Some(input) = input else { return Ok(Results::All(Vec::new())) };
+        let results = self.model.forward(input);
+        // At a threshold of zero every row counts.
+        if let Some(bounds) = self.model.bounds(&results).filter(|_| conf > 0.0) {
+            let [_, count] = bounds.dims();
+            if let Some(kept) = Kept::of(&results, bounds, conf)? {
+                return Ok(Results::Kept(kept, count));
+            }
+        }
+        results.into_iter().map(read).collect::<Result<_, _>>().map(Results::All)
     }
 
     fn run(
@@ -136,23 +190,30 @@ impl<M: BurnModel<Head: DetectorHead>> BurnPredictor<M> {
         out: &mut dyn BatchOutput,
     ) -> Result<(), BurnError> {
         let mut clock = Clock::start();
-        self.resize(options.img_size_or(self.size))?;
-        let prepared = self.letterbox(frames);
+        let size = options.img_size_or(self.size);
+        self.resize(size)?;
+        let prepared = self.letterbox(frames, size);
         self.timings = Timings { letterbox: clock.lap(), ..Timings::default() };
         let images = self.letterboxes.len();
         if images == 0 {
             return prepared;
         }
-        let results = self.batch.run(&self.device, |input| self.model.forward(input))?;
+        let results = self.forward(options.conf_or(self.model.head().spec().conf))?;
         self.timings.forward = clock.lap();
         for (index, letterbox) in self.letterboxes.iter().enumerate() {
-            let parts: Vec<&[f32]> = results
-                .iter()
-                .map(|result| {
-                    let len = result.len() / images;
-                    result.get(index * len..(index + 1) * len).unwrap_or_default()
-                })
-                .collect();
+            let parts: Vec<&[f32]> = match &results {
+                Results::All(results) => results
+                    .iter()
+                    .map(|result| {
+                        let len = result.len() / images;
+                        result.get(index * len..(index + 1) * len).unwrap_or_default()
+                    })
+                    .collect(),
+                Results::Kept(kept, count) => {
+                    let Some(kept) = kept.get(index) else { continue };
+                    self.sparse.fill(kept, *count).iter().map(Vec::as_slice).collect()
+                }
+            };
             let decoded = || self.timings.decode += clock.lap();
             let mut out = out.output(index);
             self.finder.find(self.model.head(), &parts, letterbox, options, &mut out, decoded)?;

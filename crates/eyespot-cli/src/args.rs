@@ -13,6 +13,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use eyespot_media::VideoDecoder;
 
 pub(crate) use output::{Anchor, ColorBy, Drawing, Output, Places};
 pub(crate) use values::{Overlap, Setting, Shape, Size};
@@ -225,6 +226,10 @@ pub(crate) struct Video {
     /// Process so many seconds at most.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) duration: Option<f64>,
+    /// What decodes it: auto (H.264 in MP4 built in, all else by ffmpeg), ffmpeg (faster, where there is one), or ffmpeg:NAME
+    /// with one of its decoders, such as h264_v4l2m2m for the hardware of a board.
+    #[arg(long, default_value = "auto")]
+    pub(crate) decoder: VideoDecoder,
 }
 
 #[derive(Debug, Args)]

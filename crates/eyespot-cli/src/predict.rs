@@ -171,6 +171,7 @@ fn settings(predict: &Predict) -> Result<Settings, Failure> {
             num_frames: video.num_frames,
             duration_s: video.duration,
         },
+        decoder: video.decoder.clone(),
         sliding_window,
         tracking,
     })

@@ -24,6 +24,12 @@ pub enum PixelFormat {
 }
 
 impl PixelFormat {
+    /// Are its values luma and chroma?
+    #[must_use]
+    pub const fn is_yuv(self) -> bool {
+        matches!(self, Self::Yuyv | Self::Nv12 | Self::Yuv420)
+    }
+
     /// Bytes per row of the first plane for a width without padding.
     #[must_use]
     pub const fn row_bytes(self, width: u16) -> usize {
@@ -107,9 +113,9 @@ impl crate::Error for ImageError {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Plane<'a> {
-    data: &'a [u8],
-    stride: u32,
+pub(crate) struct Plane<'a> {
+    pub(crate) data: &'a [u8],
+    pub(crate) stride: u32,
 }
 
 impl<'a> Plane<'a> {
@@ -147,7 +153,7 @@ impl<'a> Plane<'a> {
 /// beyond the edge give the pixel at the edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageView<'a> {
-    planes: [Plane<'a>; 3],
+    pub(crate) planes: [Plane<'a>; 3],
     format: PixelFormat,
     encoding: YuvEncoding,
     x: u16,

@@ -45,17 +45,21 @@ pub(crate) fn rgb_row<'a>(
     }
 }
 
-/// Coefficients in 16.16 fixed point: luma scale, and what V and U add to red, green and blue.
-struct Coefficients {
-    black: i32,
-    luma: i32,
-    v_red: i32,
-    u_green: i32,
-    v_green: i32,
-    u_blue: i32,
+/// How YUV becomes RGB, in 16.16 fixed point: with `y = (Y - black) * luma + 2^15`, `u = U - 128` and `v = V - 128`, red is
+/// `(y + v_red * v) >> 16`, green `(y - u_green * u - v_green * v) >> 16`, blue `(y + u_blue * u) >> 16`, each cut to
+/// `0..=255`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "described together")]
+pub struct YuvCoefficients {
+    pub black: i32,
+    pub luma: i32,
+    pub v_red: i32,
+    pub u_green: i32,
+    pub v_green: i32,
+    pub u_blue: i32,
 }
 
-impl Coefficients {
+impl YuvCoefficients {
     /// What a chroma pair adds to red, green and blue.
     #[inline]
     const fn chroma(&self, u: u8, v: u8) -> [i32; 3] {
@@ -72,11 +76,13 @@ impl Coefficients {
 }
 
 impl YuvEncoding {
-    const fn coefficients(self) -> Coefficients {
+    /// The numbers behind [`to_rgb`](Self::to_rgb).
+    #[must_use]
+    pub const fn coefficients(self) -> YuvCoefficients {
         // kr, kb of the standard give: red = y + 2(1-kr)v, blue = y + 2(1-kb)u, green from the rest;
         // limited range stretches luma by 255/219 and chroma by 255/224.
         match self {
-            Self::Bt601 => Coefficients {
+            Self::Bt601 => YuvCoefficients {
                 black: 16,
                 luma: 76_309,
                 v_red: 104_597,
@@ -84,7 +90,7 @@ impl YuvEncoding {
                 v_green: 53_279,
                 u_blue: 132_201,
             },
-            Self::Bt601Full => Coefficients {
+            Self::Bt601Full => YuvCoefficients {
                 black: 0,
                 luma: 65_536,
                 v_red: 91_881,
@@ -92,7 +98,7 @@ impl YuvEncoding {
                 v_green: 46_802,
                 u_blue: 116_130,
             },
-            Self::Bt709 => Coefficients {
+            Self::Bt709 => YuvCoefficients {
                 black: 16,
                 luma: 76_309,
                 v_red: 117_489,
@@ -100,7 +106,7 @@ impl YuvEncoding {
                 v_green: 34_925,
                 u_blue: 138_438,
             },
-            Self::Bt709Full => Coefficients {
+            Self::Bt709Full => YuvCoefficients {
                 black: 0,
                 luma: 65_536,
                 v_red: 103_206,

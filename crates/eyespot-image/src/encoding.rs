@@ -48,7 +48,9 @@ impl Normalize {
         Self { scale, offset: [-mean[0] * scale[0], -mean[1] * scale[1], -mean[2] * scale[2]] }
     }
 
-    const fn of(&self, channel: usize) -> (f32, f32) {
+    /// Scale and offset of a channel, `0..3`.
+    #[must_use]
+    pub const fn of(&self, channel: usize) -> (f32, f32) {
         match channel {
             0 => (self.scale[0], self.offset[0]),
             1 => (self.scale[1], self.offset[1]),

@@ -5,7 +5,7 @@
 
 use eyespot_core::InputSize;
 
-use crate::ResizeError;
+use crate::{Letterbox, ResizeError};
 
 /// 1.0 in weights.
 const ONE: f32 = 2048.0;
@@ -16,6 +16,36 @@ pub struct Tap {
     pub(crate) first: u16,
     pub(crate) second: u16,
     pub(crate) weights: Weights,
+}
+
+impl Tap {
+    /// The two source pixels.
+    #[must_use]
+    pub const fn pixels(&self) -> [u16; 2] {
+        [self.first, self.second]
+    }
+
+    /// Their weights, in 2048ths.
+    #[must_use]
+    pub const fn weights(&self) -> [u16; 2] {
+        [self.weights.first, self.weights.second]
+    }
+}
+
+impl Letterbox {
+    /// The columns of the resized image, from left to right, for code that resizes by itself. From two levels and their
+    /// weights, a value is `(level * weight + level * weight) >> 4`.
+    pub fn columns(&self) -> impl ExactSizeIterator<Item = Tap> + use<> {
+        let axis = Axis::new(self.source().width, self.resized().width);
+        (0..self.resized().width).map(move |column| axis.column(column))
+    }
+
+    /// The rows of the resized image, from the top. From the values of two rows (see [`columns`](Self::columns)) and their
+    /// weights, a level is `((value * weight >> 16) + (value * weight >> 16) + 2) >> 2`.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = Tap> + use<> {
+        let axis = Axis::new(self.source().height, self.resized().height);
+        (0..self.resized().height).map(move |row| axis.row(row))
+    }
 }
 
 /// Weights of two neighbours, together 2048 (give or take one).

@@ -13,7 +13,10 @@ use crate::image_source::Item;
 use crate::input::scheme_of;
 use crate::natural::compare_paths;
 use crate::sniff::{Kind, kind, kind_of, refusal};
-use crate::{Canvas, ImageSource, Input, MediaError, MediaSource, SourceOptions, VideoOptions, VideoSource};
+use crate::{
+    Canvas, ImageSource, Input, MediaError, MediaSource, SourceOptions, VideoDecoder, VideoOptions,
+    VideoSource,
+};
 
 type Opened = Result<Box<dyn MediaSource>, MediaError>;
 
@@ -47,7 +50,7 @@ pub fn open_each(
     options: &SourceOptions,
 ) -> Box<dyn Iterator<Item = Opened> + Send> {
     let waiting = VecDeque::from([input.into()]);
-    Box::new(Plan { options: *options, waiting, run: Vec::new(), ready: VecDeque::new(), unnamed: 0 })
+    Box::new(Plan { options: options.clone(), waiting, run: Vec::new(), ready: VecDeque::new(), unnamed: 0 })
 }
 
 /// Reads one image again: the image of that path or address, or frame `index` of that video.
@@ -171,9 +174,14 @@ impl Plan {
         match kind {
             Ok(Kind::Image) => Found::Image(Item::File(path), None),
             Ok(Kind::Mp4) => {
-                let video = self.options.video;
+                let SourceOptions { video, ref decoder, .. } = self.options;
+                if decoder.is_ffmpeg() {
+                    return self.ffmpeg(path.to_string_lossy().into_owned(), MP4);
+                }
                 source(move || match VideoSource::open(&path, video) {
-                    Err(MediaError::Codec { codec, .. }) => ffmpeg(&path.to_string_lossy(), &codec, video),
+                    Err(MediaError::Codec { codec, .. }) => {
+                        ffmpeg(&path.to_string_lossy(), &codec, video, &VideoDecoder::Auto)
+                    }
                     opened => Ok(Box::new(opened?)),
                 })
             }
@@ -219,11 +227,16 @@ impl Plan {
         match kind_of(Path::new(path_of(&url)), &download.head) {
             Kind::Image => Found::Image(Item::Url(url), None),
             Kind::Mp4 => {
-                let video = self.options.video;
+                let SourceOptions { video, ref decoder, .. } = self.options;
+                if decoder.is_ffmpeg() {
+                    return self.ffmpeg(url, MP4);
+                }
                 source(move || {
                     let file = download.into_file()?;
                     match VideoSource::from_file(file, Path::new(&url), video) {
-                        Err(MediaError::Codec { codec, .. }) => ffmpeg(&url, &codec, video),
+                        Err(MediaError::Codec { codec, .. }) => {
+                            ffmpeg(&url, &codec, video, &VideoDecoder::Auto)
+                        }
                         opened => Ok(Box::new(opened?)),
                     }
                 })
@@ -243,13 +256,15 @@ impl Plan {
     }
 
     fn ffmpeg(&self, input: String, what: &'static str) -> Found {
-        let video = self.options.video;
-        source(move || ffmpeg(&input, what, video))
+        let SourceOptions { video, ref decoder, .. } = self.options;
+        let decoder = decoder.clone();
+        source(move || ffmpeg(&input, what, video, &decoder))
     }
 
     fn stream(&self, address: String) -> Found {
-        let SourceOptions { stream, video, .. } = self.options;
-        source(move || Ok(Box::new(StreamSource::open(&address, stream, video)?)))
+        let SourceOptions { stream, video, ref decoder, .. } = self.options;
+        let decoder = decoder.clone();
+        source(move || Ok(Box::new(StreamSource::open_by(&address, stream, video, &decoder)?)))
     }
 }
 
@@ -261,8 +276,11 @@ fn failed(error: MediaError) -> Found {
     source(|| Err(error))
 }
 
-fn ffmpeg(input: &str, what: &str, video: VideoOptions) -> Opened {
-    Ok(Box::new(FfmpegSource::open(input, what, video)?))
+/// What needs ffmpeg only because it was asked for.
+const MP4: &str = "the decoder that was asked for";
+
+fn ffmpeg(input: &str, what: &str, video: VideoOptions, decoder: &VideoDecoder) -> Opened {
+    Ok(Box::new(FfmpegSource::open(input, what, video)?.decoded_by(decoder)))
 }
 
 /// Is there anything to open? Looks at paths and patterns only; of a list, one that is there is enough.

@@ -4,15 +4,19 @@ use std::collections::HashMap;
 
 use eyespot_core::{FrameSource, SourceId};
 
-use crate::{ImageOptions, MediaError, MemoryImage, Stopper, StreamOptions, UrlOptions, VideoOptions};
+use crate::{
+    ImageOptions, MediaError, MemoryImage, Stopper, StreamOptions, UrlOptions, VideoDecoder, VideoOptions,
+};
 
 /// How an input is read. The part that does not fit the input is ignored.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct SourceOptions {
     /// For images and directories of them.
     pub images: ImageOptions,
     /// For videos and streams.
     pub video: VideoOptions,
+    /// For videos and streams.
+    pub decoder: VideoDecoder,
     /// For addresses of images and videos.
     pub url: UrlOptions,
     /// For live streams and cameras.

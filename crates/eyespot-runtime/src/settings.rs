@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use eyespot_core::{InputSize, PredictOptions};
 use eyespot_decode::{Merge, Overlap};
-use eyespot_media::{ImageOptions, SourceOptions, VideoOptions};
+use eyespot_media::{ImageOptions, SourceOptions, VideoDecoder, VideoOptions};
 use eyespot_window::Tiles;
 
 use crate::{RuntimeError, Tracking};
@@ -26,6 +26,8 @@ pub struct Settings {
     pub recursive: bool,
     /// Which frames of a video.
     pub video: VideoOptions,
+    /// What decodes videos and streams.
+    pub decoder: VideoDecoder,
     /// Look at large frames window by window.
     pub sliding_window: Option<WindowSettings>,
     /// Give objects an identity over time.
@@ -37,7 +39,7 @@ impl Settings {
     #[must_use]
     pub fn source_options(&self) -> SourceOptions {
         let images = ImageOptions { recursive: self.recursive, ..ImageOptions::default() };
-        SourceOptions { images, video: self.video, ..SourceOptions::default() }
+        SourceOptions { images, video: self.video, decoder: self.decoder.clone(), ..SourceOptions::default() }
     }
 
     /// How many frames the model gets at once.

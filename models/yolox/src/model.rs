@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::module::Module;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use eyespot_burn::{
     DetectorHead, FeatureMap, FromWeights, InputFormat, Loader, PortableModel, WeightError, Weights, labels,
 };
@@ -170,6 +170,11 @@ impl PortableModel for Yolox {
     fn network<M: FeatureMap>(&self, image: M) -> Vec<M::Rows> {
         let Network { backbone, neck, head } = &self.network;
         vec![head.forward(neck.forward(backbone.forward(image)))]
+    }
+
+    /// The objectness: the score of a class is a part of it.
+    fn bounds(results: &[Tensor<3>]) -> Option<Tensor<2>> {
+        results.first().map(|rows| rows.clone().narrow(2, 4, 1).squeeze_dim(2))
     }
 }
 

@@ -7,6 +7,8 @@ use eyespot_burn::{
     BurnError, BurnModel, BurnPredictor, CpuPredictor, DetectorHead, DeviceChoice, FromWeights, Host, Loader,
     WeightError, record,
 };
+#[cfg(feature = "wgpu")]
+use eyespot_core::Detection;
 use eyespot_core::{
     Frame, ImageView, InputSize, PixelFormat, PredictOptions, Predictions, PredictionsBuf,
     PredictionsStorage, Predictor,
@@ -78,6 +80,52 @@ fn a_batch_equals_single_frames() {
         }
     }
     predictor.predict_batch(&[], &options, &mut batch).unwrap();
+}
+
+/// Frames are resized on the GPU, and only what reaches the threshold comes back: nothing of it shows.
+#[cfg(feature = "wgpu")]
+#[test]
+fn a_gpu_finds_what_the_cpu_finds() {
+    let predictor = |choice: DeviceChoice| {
+        let device = choice.open().unwrap();
+        let mut loader = Loader::synthetic(1, 80, device.device());
+        let model = Yolox::build(Variant::Nano.config(), &mut loader).unwrap();
+        BurnPredictor::new(model, device).unwrap().with_input_size(InputSize::new(192, 160)).unwrap()
+    };
+    let (wide, tall) = (picture(200, 100), picture(50, 120));
+    // A window of a frame beside others, as a sliding window gives them.
+    let window = view(&wide, 200, 100).image.crop(40, 20, 96, 64).unwrap();
+    let frames = [view(&wide, 200, 100), view(&tall, 50, 120), Frame::still(window)];
+    let find = |predictor: &mut BurnPredictor<Yolox>, conf: f32| {
+        let options = PredictOptions::new().with_conf(conf).unwrap().with_iou(1.0).unwrap();
+        let mut found = [0; 3].map(|_| PredictionsBuf::new(2000, 0, 0));
+        predictor.predict_batch(&frames, &options, &mut found).unwrap();
+        found.map(|found| (found.view().detections().to_vec(), found.view().losses()))
+    };
+    let (mut cpu, mut gpu) = (predictor(DeviceChoice::Flex), predictor(DeviceChoice::Gpu(None)));
+    // All 630 rows of an image, more than come back at once, some, a few, and none.
+    let scores =
+        find(&mut cpu, 0.0).map(|(found, _)| found.iter().map(|found| found.score).collect::<Vec<_>>());
+    let mut scores = scores.concat();
+    scores.sort_by(f32::total_cmp);
+    let [middle, most] = [scores[scores.len() / 2], scores[scores.len() - 1] - 1e-3];
+    for (conf, least) in [(0.0, 20), (middle, 10), (most, 1), (1.0, 0)] {
+        let (expected, found) = (find(&mut cpu, conf), find(&mut gpu, conf));
+        assert!(expected.iter().map(|(found, _)| found.len()).sum::<usize>() >= least, "{conf}");
+        for (expected, found) in expected.into_iter().zip(found) {
+            assert_eq!(found.1, expected.1, "{conf}");
+            let sure = |score: f32| score > conf + 1e-4;
+            for (these, those) in [(&found.0, &expected.0), (&expected.0, &found.0)] {
+                for a in these.iter().filter(|a| sure(a.score)) {
+                    let near = |b: &&Detection| {
+                        let mut sides = a.bbox.xyxy().into_iter().zip(b.bbox.xyxy());
+                        (a.score - b.score).abs() < 1e-4 && sides.all(|(a, b)| (a - b).abs() < 0.05)
+                    };
+                    assert!(those.iter().any(|b| near(&b)), "{conf}: {a:?}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

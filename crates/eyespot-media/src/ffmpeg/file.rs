@@ -1,6 +1,5 @@
 //! Video files that need ffmpeg.
 
-use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use eyespot_core::{ErrorType, Frame, FrameSource, SourceId};
@@ -10,7 +9,7 @@ use super::process::{Killer, Process};
 use super::tool::{Tool, input_of};
 use crate::planes::{Planes, encoding_of};
 use crate::video_options::Wanted;
-use crate::{MediaError, MediaSource, Stopper, VideoOptionError, VideoOptions};
+use crate::{MediaError, MediaSource, Stopper, VideoDecoder, VideoOptionError, VideoOptions};
 
 /// Frames from a video of any container and codec that an installed ffmpeg reads: AVI, MKV, `WebM`, HEVC, VP9 and so on.
 ///
@@ -24,6 +23,7 @@ pub struct FfmpegSource {
     tool: Tool,
     probe: Probe,
     wanted: Wanted,
+    decoder: VideoDecoder,
     state: State,
     stop: Arc<Mutex<Stop>>,
     given: u64,
@@ -73,12 +73,20 @@ impl FfmpegSource {
             tool,
             probe,
             wanted,
+            decoder: VideoDecoder::Auto,
             state: State::Waiting,
             stop: Arc::default(),
             given: 0,
             planes: Planes::default(),
             id: SourceId::default(),
         })
+    }
+
+    /// By another decoder than the one that ffmpeg chooses.
+    #[must_use]
+    pub fn decoded_by(mut self, decoder: &VideoDecoder) -> Self {
+        self.decoder = decoder.clone();
+        self
     }
 
     #[cfg(test)]
@@ -98,8 +106,8 @@ impl FfmpegSource {
         }
         let filter = (!filter.is_empty()).then(|| format!("select={}", filter.join("*")));
         let frames = (end < u64::MAX).then(|| self.wanted.count());
-        let before: &[OsString] = &[];
-        let command = self.tool.command(before, &input_of(&self.input), filter.as_deref(), frames);
+        let input = input_of(&self.input);
+        let command = self.tool.command(&[], self.decoder.codec(), &input, filter.as_deref(), frames);
         let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
         if stop.stopped {
             return Ok(None);

@@ -84,6 +84,7 @@ impl Process {
             return Err(io::Error::other("no pipes"));
         };
         let (found, fps) = sync_channel(1);
+        widen(&stdout);
         let log = thread::Builder::new().name("eyespot-ffmpeg".into()).spawn(move || listen(stderr, &found));
         let log = log.inspect_err(|_| killer.kill())?;
         let pictures = Nut::new(BufReader::with_capacity(1 << 16, stdout));
@@ -120,6 +121,15 @@ impl Drop for Process {
             let _ = log.join();
         }
     }
+}
+
+/// A picture takes fifty pipes of the usual 64 KiB, and each time one is full the processes take turns.
+fn widen(pipe: &ChildStdout) {
+    // Where it can't be, all works as before.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::pipe::fcntl_setpipe_size(pipe, 1 << 20);
+    #[cfg(not(target_os = "linux"))]
+    let _ = pipe;
 }
 
 /// Keeps the last error, and finds the frame rate.

@@ -14,7 +14,7 @@ use super::tool::Tool;
 use crate::input::scheme_of;
 use crate::planes::{Planes, encoding_of};
 use crate::video_options::Wanted;
-use crate::{MediaError, MediaSource, Stopper, StreamStats, VideoOptions};
+use crate::{MediaError, MediaSource, Stopper, StreamStats, VideoDecoder, VideoOptions};
 
 /// How live streams and cameras are read.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -158,6 +158,19 @@ impl StreamSource {
     /// [`MediaError::NoFfmpeg`], [`MediaError::Ffmpeg`] where there is no such stream, [`MediaError::StreamSilent`],
     /// [`MediaError::Options`].
     pub fn open(address: &str, options: StreamOptions, video: VideoOptions) -> Result<Self, MediaError> {
+        Self::open_by(address, options, video, &VideoDecoder::Auto)
+    }
+
+    /// Like [`open`](Self::open), by a decoder of one's choice.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_by(
+        address: &str,
+        options: StreamOptions,
+        video: VideoOptions,
+        decoder: &VideoDecoder,
+    ) -> Result<Self, MediaError> {
         let tool = Tool::find(address, if scheme_of(address).is_some() { "a stream" } else { "a camera" })?;
         // The frame rate only matters for a duration; what is wrong with the options is said before anything starts.
         let wrong = |source| MediaError::Options { path: address.into(), source };
@@ -168,6 +181,7 @@ impl StreamSource {
             address: address.to_owned(),
             options,
             video,
+            decoder: decoder.clone(),
             wanted: Wanted { start: 0, end: u64::MAX, stride: 1 },
             shared: Arc::clone(&shared),
             start: Instant::now(),
@@ -294,6 +308,7 @@ struct Reader {
     address: String,
     options: StreamOptions,
     video: VideoOptions,
+    decoder: VideoDecoder,
     wanted: Wanted,
     shared: Arc<Shared>,
     start: Instant,
@@ -340,7 +355,8 @@ impl Reader {
     /// Reads one connection until it breaks off, and says why; `None` where no more frames are wanted.
     fn connection(&mut self) -> Option<String> {
         let input = &self.address;
-        let command = self.tool.command(&self.options.arguments(input), input, None, None);
+        let before = self.options.arguments(input);
+        let command = self.tool.command(&before, self.decoder.codec(), input, None, None);
         let mut process = {
             let mut state = self.shared.lock();
             if state.stopped {

@@ -31,16 +31,21 @@ impl Tool {
         text.starts_with("ffmpeg").then_some(Self { ffmpeg, timing })
     }
 
-    /// A call that writes the pictures of `input` (and the arguments that belong before it) to its output.
+    /// A call that writes the pictures of `input` (and the arguments that belong before it) to its output. `codec` names a
+    /// decoder; `None` is its choice.
     pub(crate) fn command(
         &self,
         before: &[OsString],
+        codec: Option<&str>,
         input: &str,
         filter: Option<&str>,
         frames: Option<u64>,
     ) -> Command {
         let mut command = Command::new(&self.ffmpeg);
         command.args(["-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info"]).args(before);
+        if let Some(codec) = codec {
+            command.args(["-c:v", codec]);
+        }
         command.args(["-i", input, "-map", "0:v:0", "-an", "-sn", "-dn", self.timing, "passthrough"]);
         if let Some(filter) = filter {
             command.args(["-vf", filter]);

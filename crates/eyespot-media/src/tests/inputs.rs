@@ -207,7 +207,7 @@ fn addresses_are_fetched_within_their_limits() {
     assert!(matches!(failure("/cut.png", &options), MediaError::Http { .. }));
     assert!(matches!(failure("/loop.png", &options), MediaError::Http { .. }));
     let url = UrlOptions { max_image_bytes: 10, ..UrlOptions::default() };
-    let small = failure("/moved.png", &SourceOptions { url, ..options });
+    let small = failure("/moved.png", &SourceOptions { url, ..options.clone() });
     assert!(
         matches!(small, MediaError::TooManyBytes { limit: 10, .. })
             && small.to_string().contains("max_image_bytes")
@@ -270,7 +270,7 @@ fn mpeg4_part_2_agrees_with_ffmpegs_checksums() {
     ));
 }
 
-/// The same pictures as H.264 in MP4, and without a loss in other containers and codecs.
+/// The same pictures as H.264 in MP4, by both decoders, and without a loss in other containers and codecs.
 #[test]
 fn other_containers_give_the_same_frames_numbers_and_times() {
     if !has_ffmpeg() {
@@ -296,8 +296,11 @@ fn other_containers_give_the_same_frames_numbers_and_times() {
         let options = SourceOptions { video, ..SourceOptions::default() };
         let expected = read_all(&mut *open(at("a.mp4"), &options).unwrap());
         assert!(expected.len() >= 5);
-        for name in ["a: b.mkv", "-a.avi", "a.ts"] {
-            let mut source = open(at(name), &options).unwrap();
+        let by_ffmpeg = SourceOptions { decoder: "ffmpeg:h264".parse().unwrap(), ..options.clone() };
+        for (name, options) in
+            [("a: b.mkv", &options), ("-a.avi", &options), ("a.ts", &options), ("a.mp4", &by_ffmpeg)]
+        {
+            let mut source = open(at(name), options).unwrap();
             assert!(source.frame_count().is_none_or(|count| count == expected.len() as u64), "{name}");
             let frames = read_all(&mut *source);
             assert_eq!(frames.len(), expected.len(), "{name} {video:?}");
@@ -319,6 +322,10 @@ fn other_containers_give_the_same_frames_numbers_and_times() {
         let times: Vec<_> = frames.iter().map(|frame| (frame.0, frame.1)).collect();
         assert_eq!(times, [(0, 0), (1, 100_000), (2, 200_000), (3, 300_000), (4, 400_000)], "{name}");
     }
+    // It is really another decoder that does it.
+    let decoder = "ffmpeg:no_such_decoder".parse().unwrap();
+    let mut source = open(at("a.mp4"), &SourceOptions { decoder, ..SourceOptions::default() }).unwrap();
+    assert!(source.next_frame().unwrap_err().to_string().contains("no_such_decoder"));
     // A reader that stops early leaves no process and no wait behind.
     let mut source = open(at("a.ts"), &SourceOptions::default()).unwrap();
     assert!(source.next_frame().unwrap().is_some());

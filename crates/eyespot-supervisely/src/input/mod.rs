@@ -180,7 +180,7 @@ impl PlatformInput {
         options: &SourceOptions,
     ) -> impl Iterator<Item = Result<Box<dyn MediaSource>, MediaError>> + Send + use<> {
         let Self { client, images, videos } = self;
-        let options = *options;
+        let options = options.clone();
         let images = (!images.is_empty()).then(|| {
             let source: Box<dyn MediaSource> = Box::new(PlatformImages::new(client.clone(), images));
             Ok(source)

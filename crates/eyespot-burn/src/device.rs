@@ -1,5 +1,7 @@
 //! Which device computes.
 
+use std::path::Path;
+
 use burn::tensor::Device;
 use eyespot_core::ErrorKind;
 
@@ -133,6 +135,19 @@ impl BurnDevice {
     #[must_use]
     pub const fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// Keeps in a file which kernels are the fastest on the GPU, for the next start: without it each start tries them anew, and
+    /// the first frames take seconds. The file may come with a board: its entries name the device, and others pass over
+    /// them. One that can't be read or written only costs time. It counts for all GPUs of the process; builds without the
+    /// feature `autotune` try nothing.
+    pub fn keep_tuning(&self, file: &Path) {
+        #[cfg(feature = "autotune")]
+        if !self.is_cpu() {
+            cubecl_environment::environment::load(file);
+        }
+        #[cfg(not(feature = "autotune"))]
+        let _ = file;
     }
 
     /// Is it the CPU in host memory?

@@ -11,6 +11,7 @@ mod letterbox;
 mod resize;
 mod row;
 mod tensor;
+mod yuv;
 
 pub use area::{gray_resized, rgb_resized};
 pub use encoding::{Encoding, Levels, Normalize, Quantize};

@@ -2,7 +2,7 @@
 
 use eyespot_core::{ImageView, PixelFormat};
 
-use crate::{Layout, Tap};
+use crate::{Layout, Tap, yuv};
 
 /// A row as grey.
 pub(crate) fn read_gray(view: &ImageView<'_>, y: u16, taps: &[Tap], out: &mut [u16]) {
@@ -45,10 +45,9 @@ pub(crate) fn read_color(
                 [r, g, b]
             });
         }
-        _ if sparse(view, taps) => ordered(taps, layout, reversed, out, |x| view.rgb(x, y)),
+        // The others have luma and chroma.
         _ => {
-            let sample = windowed(view, y, |part, row| part.read_rgb_row(0, row));
-            ordered(taps, layout, reversed, out, sample);
+            yuv::read(view, y, reversed, layout, taps, out);
         }
     }
 }

@@ -66,6 +66,7 @@ mod burn {
         WeightFormat, burn,
     };
     use eyespot_core::{AnyError, Boxed};
+    use eyespot_models::Store;
 
     use crate::registry::{BoxedEmbedder, BoxedPredictor, Family, LoadOptions, Loaded, Weights};
 
@@ -223,9 +224,17 @@ mod burn {
         Cpu(Host),
     }
 
+    /// Which kernels are the fastest on the GPUs of this computer.
+    const TUNING: &str = "gpu-tuning.db";
+
     fn burn_device(options: &LoadOptions) -> Result<(DeviceChoice, BurnDevice), AnyError> {
         let choice: DeviceChoice = options.device.parse().map_err(AnyError::new)?;
-        Ok((choice, choice.open().map_err(AnyError::new)?))
+        let device = choice.open().map_err(AnyError::new)?;
+        // Beside the models of this user; without a place for it a start is slower.
+        if let Ok(store) = Store::from_env() {
+            device.keep_tuning(&store.home().join(TUNING));
+        }
+        Ok((choice, device))
     }
 
     fn open(options: &LoadOptions) -> Result<Device, AnyError> {

@@ -17,8 +17,8 @@ const BYTES: u64 = 64 << 20;
 /// Fetches items over a long line: a few requests are under way at a time, the items come in their order, and one that
 /// can't be had costs nothing but itself.
 ///
-/// At most 8 requests are under way, and at most 16 items wait to be taken. They take at most 64 MiB, as long as none is
-/// larger than those before it. Threads run from the first item that is asked for to the last; dropping it waits for the
+/// At most 8 requests are under way, and at most 16 items wait to be taken. They take at most 64 MiB, but for what requests
+/// under way bring beyond the largest item before them, or a single item that is larger. Threads run from the first item that is asked for to the last; dropping it waits for the
 /// requests that are under way, and no thread is left.
 ///
 /// ```

@@ -41,6 +41,7 @@ pub(crate) fn run() -> Result {
             )
         };
         emulate(&["--version"])?;
+        emulate(&["serve", "--help"])?;
         // The demo renders, detects, tracks, scores and encodes: the whole chain on the board's own instructions.
         let out = folder.join("out").join(board);
         emulate(&["demo", "--frames", "20", "--save-dir", &out.to_string_lossy()])?;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use eyespot_supervisely::Item;
 use serde::Serialize;
 
+use crate::checkpoint::Log;
 use crate::status::{LaneStatus, Parked, Status};
 use crate::store::{Row, Store};
 use crate::target::PROJECTS;
@@ -41,22 +42,23 @@ const DISK_PAUSE: Duration = Duration::from_millis(100);
 /// Results of one commit.
 const GROUP: usize = 512;
 
-/// What all handles share. The last one ends the thread.
+/// What all handles share. The last one ends the threads.
 #[derive(Debug)]
 struct Shared {
     core: Arc<Core>,
     /// `None` while it is dropped.
     requests: Option<SyncSender<Request>>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
-/// What the thread needs as well.
+/// What the threads need as well.
 #[derive(Debug)]
 struct Core {
     path: PathBuf,
     store: Mutex<Store>,
     /// Workers wait here for results.
     news: (Mutex<u64>, Condvar),
+    log: Log,
 }
 
 type Answer = Result<Vec<Committed>, OutboxError>;
@@ -108,18 +110,24 @@ impl Outbox {
     pub fn open(path: impl AsRef<Path>, limits: Limits) -> Result<Self, OutboxError> {
         let path = path.as_ref().to_path_buf();
         let store = Mutex::new(Store::open(&path)?);
-        let core = Arc::new(Core { path: path.clone(), store, news: (Mutex::new(0), Condvar::new()) });
+        let (news, log) = ((Mutex::new(0), Condvar::new()), Log::default());
+        let core = Arc::new(Core { path: path.clone(), store, news, log });
         let (requests, queue) = sync_channel(QUEUE);
+        let mut shared = Shared { core: Arc::clone(&core), requests: Some(requests), threads: Vec::new() };
+        let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            let thread = std::thread::Builder::new().name(name.into()).spawn(work);
+            thread.map_err(|error| OutboxError::Open { path: path.clone(), reason: error.to_string() })
+        };
         let committing = Arc::clone(&core);
-        let thread = std::thread::Builder::new()
-            .name("eyespot-outbox".into())
-            .spawn(move || {
-                while let Some(group) = next_group(&queue) {
-                    committing.commit(group, limits);
-                }
-            })
-            .map_err(|error| OutboxError::Open { path, reason: error.to_string() })?;
-        Ok(Self { shared: Arc::new(Shared { core, requests: Some(requests), thread: Some(thread) }) })
+        let commit = move || {
+            while let Some(group) = next_group(&queue) {
+                committing.commit(group, limits);
+            }
+        };
+        shared.threads.push(spawn("eyespot-outbox", Box::new(commit))?);
+        let moving = move || core.log.run(&core.path, &core.store);
+        shared.threads.push(spawn("eyespot-outbox-log", Box::new(moving))?);
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The file.
@@ -300,7 +308,8 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // What was submitted is committed before the thread ends.
         self.requests = None;
-        if let Some(thread) = self.thread.take() {
+        self.core.log.close();
+        for thread in self.threads.drain(..) {
             // A thread that panicked has told its callers by its silence.
             let _ = thread.join();
         }
@@ -326,6 +335,9 @@ impl Core {
                 committed => break committed,
             }
         };
+        if committed.is_ok() {
+            self.log.add(rows.iter().map(Row::bytes).sum());
+        }
         self.wake();
         let mut all = committed.as_ref().map(|committed| committed.iter().copied());
         for (size, answer) in sizes.into_iter().zip(answers) {

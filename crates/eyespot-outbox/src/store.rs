@@ -17,6 +17,8 @@ const APPLICATION: i64 = 0x4579_4f62;
 const VERSION: i64 = 1;
 /// How many names of delivered results are remembered.
 const REMEMBERED: i64 = 200_000;
+/// Pages of the log at which a commit moves them into the file by itself; else a [`Mover`] has done it long before.
+const LONGEST_LOG: i64 = 8192;
 /// Pages of 4 KiB that are given back to the disk after a delivery.
 const GIVEN_BACK: i64 = 512;
 
@@ -57,7 +59,7 @@ impl Row {
         Ok(Self { id: id_of(&item.key), lane: lane_of(&item.source), score, body, pixels })
     }
 
-    fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         (self.body.len() + self.pixels.as_ref().map_or(0, Vec::len)) as u64
     }
 }
@@ -118,6 +120,7 @@ impl Store {
         // A commit is on the disk when it returns, also where the power fails a moment later.
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
+        connection.pragma_update(None, "wal_autocheckpoint", LONGEST_LOG)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let pragma = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         let (application, version) = (pragma("application_id")?, pragma("user_version")?);
@@ -415,6 +418,26 @@ impl Store {
             Ok(Stored { seq, reason, item: read_item(&body, pixels).map_err(failed)? })
         };
         rows.into_iter().map(stored).collect()
+    }
+}
+
+/// A second connection that moves what was committed from the log into the file, beside the commits.
+#[derive(Debug)]
+pub(crate) struct Mover(Connection);
+
+impl Mover {
+    pub(crate) fn open(path: &Path) -> Sql<Self> {
+        let connection = Connection::open(path)?;
+        // The log is on the disk before the file is written, and the file before the log is begun anew.
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        Ok(Self(connection))
+    }
+
+    /// Moves what is in the log now; gives the length of the log in pages.
+    pub(crate) fn pass(&self) -> Sql<u64> {
+        let pages = |row: &rusqlite::Row<'_>| row.get::<_, i64>(1);
+        // Below zero where somebody else does it.
+        self.0.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], pages).map(|pages| pages.max(0) as u64)
     }
 }
 

@@ -129,8 +129,9 @@ impl Platform for Supervisely {
         let client = self.client(who)?;
         let mut projects = HashMap::new();
         let mut images = Vec::with_capacity(ids.len());
-        for &id in ids {
-            let info = there("image", id, client.image(id))?;
+        let found = client.images_of(ids).map_err(AnyError::new)?;
+        for (&id, info) in ids.iter().zip(found) {
+            let info = there("image", id, Ok(info))?;
             let project = match projects.get(&info.dataset_id) {
                 Some(&project) => project,
                 None => {

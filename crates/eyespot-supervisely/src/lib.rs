@@ -10,7 +10,9 @@ pub mod project;
 mod upload;
 
 pub use convert::{COCO_KEYPOINTS, Converter, ToAnnotation, VideoBuilder, track_ids};
-pub use input::{PlatformImages, PlatformInput, PlatformVideo, image_name, load_image, platform_source};
+pub use input::{
+    FetchAhead, PlatformImages, PlatformInput, PlatformVideo, image_name, load_image, platform_source,
+};
 pub use item::{Deliver, DeliverError, Delivery, Item, Pixels, Source};
 pub use plan::{Additions, ModeError, Operation, SourceKind, UploadMode, plan};
 pub use upload::{Uploader, Videos};

@@ -4,9 +4,11 @@
 
 use std::convert::Infallible;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use eyespot_core::{
-    BBox, Boxed, ClassId, Detection, ErrorType, Frame, ModelSpec, PredictOptions, PredictionsMut, Predictor,
+    BBox, Boxed, ClassId, Detection, ErrorType, Frame, FrameSource as _, ModelSpec, PredictOptions,
+    PredictionsMut, Predictor,
 };
 use eyespot_media::{Canvas, Input, VideoWriter};
 use eyespot_runtime::{Model, Prediction, Session, SessionError, Settings};
@@ -14,7 +16,7 @@ use eyespot_supervisely::client::{Client, ClientOptions, Connection, Token};
 use eyespot_supervisely::format::{Annotation, ProjectMeta, ProjectType, Rectangle};
 use eyespot_supervisely::project::{Project, ProjectError, ProjectSink, ProjectWriter};
 use eyespot_supervisely::{Converter, PlatformInput, SourceKind, ToAnnotation as _, load_image};
-use platform_emulator::{Platform, png};
+use platform_emulator::{Fault, Platform, Rule, png};
 
 /// Finds one box, as wide as the first pixel is bright.
 struct Level;
@@ -129,8 +131,7 @@ fn items_of_the_platform_are_predicted_by_their_numbers() {
     write_video(&file, 3);
     let file = std::fs::read(file).unwrap();
     let video = platform.store().add_video_file_project("walk", "walk.mp4", &file, (64, 48), 3);
-    let connection = Connection::new(&platform.url(), Token::new(platform.token()).unwrap()).unwrap();
-    let client = Client::new(connection, ClientOptions { tries: 1, ..ClientOptions::default() });
+    let client = connect(&platform, 1);
     let videos = client.video(video).unwrap().unwrap();
 
     let run = |input: PlatformInput| -> Vec<Result<Prediction, SessionError>> {
@@ -186,6 +187,78 @@ fn items_of_the_platform_are_predicted_by_their_numbers() {
     assert!(results[0].is_err() && results.len() == 4);
     assert!(PlatformInput::of_projects(&client, &[999_999]).is_err());
     assert!(PlatformInput::of_datasets(&client, &[999_999]).is_err());
+}
+
+fn connect(platform: &Platform, tries: u32) -> Client {
+    let connection = Connection::new(&platform.url(), Token::new(platform.token()).unwrap()).unwrap();
+    Client::new(connection, ClientOptions { tries, ..ClientOptions::default() })
+}
+
+/// A project of images, the brighter the later, and the numbers of the images.
+fn shades(platform: &Platform, count: u8) -> Vec<u64> {
+    let names: Vec<_> = (0..count).map(|number| format!("{number:02}.png")).collect();
+    let images = names.iter().zip(0..count).map(|(name, shade)| (name.as_str(), png(64, 48, 10 + shade)));
+    let dataset = platform.store().add_images_project("shades", &images.collect::<Vec<_>>());
+    names.iter().map(|name| platform.store().item(dataset, name).unwrap()).collect()
+}
+
+/// Over a long line several images are under way at a time; they still come in their order, and one that is not there costs
+/// only itself.
+#[test]
+fn images_of_the_platform_are_fetched_ahead() {
+    let platform = Platform::start().unwrap();
+    let mut ids = shades(&platform, 24);
+    ids[7] = 999_999;
+    for method in ["images.info", "images.download"] {
+        platform.faults().add(Rule::new(Fault::Delay(Duration::from_millis(50))).on(method));
+    }
+    let model = Model::from_predictor(Level);
+    let settings = Settings::default();
+    let run = |ids: &[u64]| {
+        let sources =
+            PlatformInput::of_images(&connect(&platform, 1), ids).sources(&settings.source_options());
+        Session::open_sources(&model, sources, &settings).unwrap()
+    };
+    let level = |result: Result<Prediction, SessionError>| {
+        result.ok().map(|prediction| prediction.boxes().next().unwrap().xyxy()[2])
+    };
+    let levels: Vec<_> = run(&ids).map(level).collect();
+    let expected = (0..24_u8).map(|shade| (shade != 7).then_some(f32::from(10 + shade)));
+    assert_eq!(levels, expected.collect::<Vec<_>>());
+    for method in ["images.info", "images.download"] {
+        let most = platform.most_at_once(method);
+        assert!((4..=8).contains(&most), "{method}: {most}");
+    }
+    // A session that ends early leaves nothing behind that goes on asking.
+    let mut session = run(&ids);
+    assert_eq!(level(session.next().unwrap()), Some(10.0));
+    drop(session);
+    let calls = platform.calls().len();
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(platform.calls().len(), calls);
+}
+
+/// Also where the platform has asked for a minute of patience.
+#[test]
+fn a_source_that_waits_for_the_platform_can_be_stopped() {
+    let platform = Platform::start().unwrap();
+    let ids = shades(&platform, 20);
+    platform.faults().add(Rule::new(Fault::Busy { retry_after: 60 }).on("images.download"));
+    let input = PlatformInput::of_images(&connect(&platform, 10), &ids);
+    let mut source = input.sources(&Settings::default().source_options()).next().unwrap().unwrap();
+    let stopper = source.stopper().unwrap();
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        let taker = scope.spawn(|| source.next_frame().map(|frame| frame.is_none()));
+        while platform.faults().hits() < 8 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        stopper.stop();
+        assert!(taker.join().unwrap().unwrap());
+    });
+    drop(source);
+    assert!(start.elapsed() < Duration::from_secs(30));
+    assert_eq!(platform.faults().hits(), 8);
 }
 
 /// A project of images with a dataset within another one.

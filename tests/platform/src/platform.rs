@@ -1,5 +1,6 @@
 //! A running emulator.
 
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -57,7 +58,15 @@ pub(crate) struct Shared {
     pub(crate) store: Mutex<Store>,
     pub(crate) faults: Mutex<Faults>,
     pub(crate) calls: Mutex<Vec<Call>>,
+    pub(crate) overlap: Mutex<HashMap<String, Overlap>>,
     pub(crate) traffic: Traffic,
+}
+
+/// Requests of a method that are under way.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Overlap {
+    pub(crate) now: usize,
+    pub(crate) most: usize,
 }
 
 /// What went over the line.
@@ -127,6 +136,7 @@ impl Platform {
             store: Mutex::new(Store::new(options.page_size)),
             faults: Mutex::default(),
             calls: Mutex::default(),
+            overlap: Mutex::default(),
             traffic: Traffic { line: options.line, ..Traffic::default() },
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -169,6 +179,12 @@ impl Platform {
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         lock(&self.shared.calls).clone()
+    }
+
+    /// How many requests of a method were under way at the same time, at most so far.
+    #[must_use]
+    pub fn most_at_once(&self, method: &str) -> usize {
+        lock(&self.shared.overlap).get(method).map_or(0, |overlap| overlap.most)
     }
 
     /// How many connections were made.

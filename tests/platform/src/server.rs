@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::fault::Fault;
 use crate::fields::Refusal;
 use crate::methods::{self, Content, Input};
-use crate::platform::{Call, Shared, lock};
+use crate::platform::{Call, Overlap, Shared, lock};
 
 /// The connection is to be closed without a word.
 #[derive(Debug)]
@@ -53,10 +53,36 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Response<Reply>, Closed> {
     let method = request.uri().path().strip_prefix("/public/api/v3/").unwrap_or_default().to_owned();
     let fault = lock(&shared.faults).next(&method);
+    let under_way = UnderWay::new(&method, &shared);
     let outcome = answer_with(request, &method, fault, &shared).await;
+    drop(under_way);
     let status = outcome.as_ref().map_or(0, |response| response.status().as_u16());
     lock(&shared.calls).push(Call { method, status });
     outcome
+}
+
+/// Counts a request as long as it is under way, also one whose client goes away.
+struct UnderWay<'a>(&'a str, &'a Shared);
+
+impl<'a> UnderWay<'a> {
+    fn new(method: &'a str, shared: &'a Shared) -> Self {
+        let this = Self(method, shared);
+        this.count(|overlap| {
+            overlap.now += 1;
+            overlap.most = overlap.most.max(overlap.now);
+        });
+        this
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Overlap)) {
+        change(lock(&self.1.overlap).entry(self.0.to_owned()).or_default());
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.count(|overlap| overlap.now -= 1);
+    }
 }
 
 async fn answer_with(

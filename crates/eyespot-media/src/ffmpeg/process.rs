@@ -15,7 +15,8 @@ use crate::planes::Planes;
 pub struct Stopper(Arc<dyn Fn() + Send + Sync>);
 
 impl Stopper {
-    pub(crate) fn new(stop: impl Fn() + Send + Sync + 'static) -> Self {
+    /// `stop` may be called from any thread, and more than once.
+    pub fn new(stop: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Arc::new(stop))
     }
 

@@ -214,6 +214,11 @@ impl Client {
         found(self.call("images.info", &json!({"id": id, "forceMetadataForLinks": true})))
     }
 
+    /// Images by their numbers, in this order; `None` for those that there are none of. Several are asked for at a time.
+    pub fn images_of(&self, ids: &[u64]) -> Result<Vec<Option<ImageInfo>>, ClientError> {
+        side_by_side(ids, |&id| self.image(id))
+    }
+
     /// The images of a dataset.
     pub fn images(&self, dataset: u64) -> Result<Vec<ImageInfo>, ClientError> {
         let body = json!({"projectId": null, "datasetId": dataset, "filter": [], "forceMetadataForLinks": true, "recursive": false});

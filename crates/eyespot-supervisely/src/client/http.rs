@@ -10,7 +10,7 @@ use ureq::SendBody;
 use ureq::http::HeaderMap;
 
 use super::form::{Form, Part, boundary};
-use super::{ClientError, Connection};
+use super::{ClientError, Connection, Stop};
 
 /// How requests are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,7 @@ pub struct Client {
     agent: ureq::Agent,
     connection: Connection,
     options: ClientOptions,
+    stop: Stop,
 }
 
 /// What is sent, as often as it takes.
@@ -76,6 +77,8 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
+/// Why a request of a stopped client failed.
+const STOPPED: &str = "it was stopped";
 /// Bytes per second of a line that still counts as one.
 const SLOWEST: u64 = 16 << 10;
 /// Connections that are kept open: each new one costs a long line several round trips.
@@ -99,7 +102,14 @@ impl Client {
             .max_idle_connections(KEPT_CONNECTIONS)
             .max_idle_connections_per_host(KEPT_CONNECTIONS)
             .build();
-        Self { agent: ureq::Agent::new_with_config(config), connection, options }
+        Self { agent: ureq::Agent::new_with_config(config), connection, options, stop: Stop::default() }
+    }
+
+    /// The same client, whose requests fail as soon as `stop` says so: those that are to begin or to be tried again at once,
+    /// those that wait for the platform with its next byte, and at the latest after [`ClientOptions::timeout`].
+    #[must_use]
+    pub fn stopped_by(&self, stop: &Stop) -> Self {
+        Self { stop: stop.clone(), ..self.clone() }
     }
 
     /// Where it asks, and as whom.
@@ -188,10 +198,34 @@ impl Client {
 
     fn request(&self, method: &str, repeatable: bool, body: &Body<'_>) -> Result<Vec<u8>, ClientError> {
         self.tried(method, repeatable, || {
-            let mut response = self.once(method, body)?;
-            let read = response.body_mut().with_config().limit(self.options.max_answer).read_to_vec();
-            read.map_err(|error| Failure::Network(error.to_string()))
+            let mut answer = Vec::new();
+            self.read(&mut self.once(method, body)?, |bytes| {
+                answer.extend_from_slice(bytes);
+                Ok(())
+            })?;
+            Ok(answer)
         })
+    }
+
+    /// Hands on an answer, piece by piece.
+    fn read(
+        &self,
+        response: &mut ureq::http::Response<ureq::Body>,
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let mut reader = response.body_mut().with_config().limit(self.options.max_answer).reader();
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            if self.stop.is_stopped() {
+                return Err(Failure::Network(STOPPED.to_owned()));
+            }
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(read) => take(buffer.get(..read).unwrap_or_default()).map_err(Failure::Store)?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Failure::Network(error.to_string())),
+            }
+        }
     }
 
     /// Calls a method that gives a file, into a file: what that held before is gone.
@@ -202,18 +236,7 @@ impl Client {
         let body = body.to_string();
         self.tried(method, true, || {
             file.set_len(0).and_then(|()| file.rewind()).map_err(Failure::Store)?;
-            let mut response = self.once(method, &Body::Json(&body))?;
-            let mut reader = response.body_mut().with_config().limit(self.options.max_answer).reader();
-            let mut buffer = vec![0; 1 << 16];
-            loop {
-                let read = match reader.read(&mut buffer) {
-                    Ok(0) => return Ok(()),
-                    Ok(read) => read,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(error) => return Err(Failure::Network(error.to_string())),
-                };
-                file.write_all(buffer.get(..read).unwrap_or_default()).map_err(Failure::Store)?;
-            }
+            self.read(&mut self.once(method, &Body::Json(&body))?, |bytes| file.write_all(bytes))
         })
     }
 
@@ -226,6 +249,9 @@ impl Client {
     ) -> Result<T, ClientError> {
         let tries = self.options.tries.max(1);
         let mut number = 0;
+        if self.stop.is_stopped() {
+            return Err(self.failed(method, number, Failure::Network(STOPPED.to_owned())));
+        }
         loop {
             let failure = match once() {
                 Ok(answer) => return Ok(answer),
@@ -241,10 +267,9 @@ impl Client {
                 wait = wait.max(retry_after.unwrap_or_default());
                 last |= !is_temporary(*status) || wait > self.options.max_wait;
             }
-            if last {
+            if last || self.stop.wait(wait) {
                 return Err(self.failed(method, number, failure));
             }
-            std::thread::sleep(wait);
         }
     }
 

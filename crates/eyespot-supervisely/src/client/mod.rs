@@ -5,6 +5,7 @@ mod config;
 mod form;
 mod http;
 mod parallel;
+mod stop;
 mod videos;
 
 pub(crate) use api::{BATCH, BATCH_BYTES};
@@ -12,6 +13,7 @@ pub use api::{DatasetInfo, ImageContent, ImageInfo, ProjectInfo, hash_of};
 pub use config::{Connection, Token};
 pub use http::{Client, ClientOptions, retry_after};
 pub(crate) use parallel::{SIDE_BY_SIDE, ended, parts_of};
+pub use stop::Stop;
 pub use videos::{NewFigure, VideoInfo, hash_of_file};
 
 use std::path::{Path, PathBuf};

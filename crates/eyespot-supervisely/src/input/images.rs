@@ -1,43 +1,78 @@
 //! Images of the platform as a source of frames.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use eyespot_core::{ErrorType, Frame, FrameSource, SourceId};
-use eyespot_media::{Canvas, MediaError, MediaSource, MemoryImage};
+use eyespot_media::{Canvas, MediaError, MediaSource, MemoryImage, Stopper};
 
-use super::Entry;
-use crate::client::{Client, ClientError};
+use super::{Entry, FetchAhead};
+use crate::client::{Client, ClientError, Stop};
 
-/// Images of the platform, fetched one after the other as they are asked for. [`PlatformInput`](super::PlatformInput) finds them.
+/// Images of the platform, each fetched shortly before it is asked for. [`PlatformInput`](super::PlatformInput) finds them.
 #[derive(Debug)]
 pub struct PlatformImages {
-    client: Client,
     name: String,
-    images: Vec<Entry>,
-    next: usize,
-    /// The projects of datasets.
-    projects: HashMap<u64, Option<u64>>,
+    total: u64,
+    next: u64,
+    files: FetchAhead<(String, Vec<u8>), MediaError>,
+    /// Ends the requests that are under way.
+    stop: Stop,
     id: SourceId,
     /// Name and pixels of the last one.
     current: (String, Canvas),
 }
 
 impl PlatformImages {
-    pub(super) fn new(client: Client, images: Vec<Entry>) -> Self {
-        let name = format!("{} images of Supervisely", images.len());
+    pub(super) fn new(client: &Client, images: Vec<Entry>) -> Self {
+        let (name, total) = (format!("{} images of Supervisely", images.len()), images.len());
+        let stop = Stop::default();
+        let fetcher = Fetcher { client: client.stopped_by(&stop), projects: Mutex::new(HashMap::new()) };
+        let files = FetchAhead::new(images, move |image| fetcher.fetch(image), |(_, file)| file.len() as u64);
         let current = (String::new(), Canvas::default());
-        Self { client, name, images, next: 0, projects: HashMap::new(), id: SourceId(0), current }
+        Self { name, total: total as u64, next: 0, files, stop, id: SourceId(0), current }
+    }
+}
+
+impl Drop for PlatformImages {
+    fn drop(&mut self) {
+        // Before `files` waits for its threads.
+        self.stop.stop();
+    }
+}
+
+/// What the threads that fetch share.
+#[derive(Debug)]
+struct Fetcher {
+    client: Client,
+    /// The projects of datasets.
+    projects: Mutex<HashMap<u64, Option<u64>>>,
+}
+
+impl Fetcher {
+    /// The name and the file of an image.
+    fn fetch(&self, entry: &Entry) -> Result<(String, Vec<u8>), MediaError> {
+        let known = match &entry.file {
+            Some(_) => Some(entry.clone()),
+            None => self.ask(entry).map_err(|error| entry.unread(&error))?,
+        };
+        let known = known.ok_or_else(|| entry.missing())?;
+        let file = self.client.download_image(known.ids.image.unwrap_or_default());
+        Ok((known.name(), file.map_err(|error| known.unread(&error))?))
     }
 
     /// What the platform knows about an image; `None` if it has none of its number.
-    fn ask(&mut self, entry: &Entry) -> Result<Option<Entry>, ClientError> {
+    fn ask(&self, entry: &Entry) -> Result<Option<Entry>, ClientError> {
         let Some(image) = self.client.image(entry.ids.image.unwrap_or_default())? else { return Ok(None) };
         let dataset = image.dataset_id;
-        let project = match self.projects.get(&dataset) {
-            Some(&project) => project,
+        // Two threads may ask for the same one: better than one that waits for the other.
+        let projects = || self.projects.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = projects().get(&dataset).copied();
+        let project = match known {
+            Some(project) => project,
             None => {
                 let project = self.client.dataset(dataset)?.map(|dataset| dataset.project_id);
-                self.projects.insert(dataset, project);
+                projects().insert(dataset, project);
                 project
             }
         };
@@ -51,17 +86,10 @@ impl ErrorType for PlatformImages {
 
 impl FrameSource for PlatformImages {
     fn next_frame(&mut self) -> Result<Option<Frame<'_>>, MediaError> {
-        let Some(entry) = self.images.get(self.next).cloned() else { return Ok(None) };
-        let index = self.next as u64;
+        let Some(fetched) = self.files.next() else { return Ok(None) };
+        let index = self.next;
         self.next += 1;
-        let known = match &entry.file {
-            Some(_) => Some(entry.clone()),
-            None => self.ask(&entry).map_err(|error| entry.unread(&error))?,
-        };
-        let known = known.ok_or_else(|| entry.missing())?;
-        let file = self.client.download_image(known.ids.image.unwrap_or_default());
-        let file = file.map_err(|error| known.unread(&error))?;
-        let name = known.name();
+        let (name, file) = fetched?;
         self.current = (name.clone(), MemoryImage::encoded(file).named(name).load()?);
         let (name, canvas) = &self.current;
         Ok(canvas.view().map(|view| {
@@ -78,7 +106,7 @@ impl MediaSource for PlatformImages {
     }
 
     fn frame_count(&self) -> Option<u64> {
-        Some(self.images.len() as u64)
+        Some(self.total)
     }
 
     fn fps(&self) -> Option<f64> {
@@ -87,5 +115,13 @@ impl MediaSource for PlatformImages {
 
     fn set_id(&mut self, id: SourceId) {
         self.id = id;
+    }
+
+    fn stopper(&self) -> Option<Stopper> {
+        let (files, requests) = (self.files.stopper(), self.stop.clone());
+        Some(Stopper::new(move || {
+            files.stop();
+            requests.stop();
+        }))
     }
 }

@@ -1,5 +1,6 @@
 //! What the platform holds, as input of a model.
 
+mod ahead;
 mod images;
 mod videos;
 
@@ -9,6 +10,7 @@ use eyespot_core::FrameSource as _;
 use eyespot_media::{Canvas, MediaError, MediaSource, MemoryImage, PlatformIds, SourceOptions, VideoOptions};
 use eyespot_runtime::Prediction;
 
+pub use ahead::FetchAhead;
 pub use images::PlatformImages;
 pub use videos::PlatformVideo;
 
@@ -135,7 +137,7 @@ impl PlatformInput {
         Ok(input)
     }
 
-    /// These images, in this order. The platform is asked for each when its turn comes.
+    /// These images, in this order. The platform is asked for each shortly before its turn comes.
     #[must_use]
     pub fn of_images(client: &Client, ids: &[u64]) -> Self {
         let images = ids.iter().map(|&id| Entry::of(PlatformIds::image(id))).collect();
@@ -173,8 +175,8 @@ impl PlatformInput {
         images.into_iter().chain((!self.videos.is_empty()).then_some(SourceKind::PlatformVideo))
     }
 
-    /// The sources: all images are one, each video is one. Images are fetched one by one as they are asked for, a video is
-    /// fetched as a whole when its turn comes, into the folder of temporary files. `options.video` chooses frames.
+    /// The sources: all images are one, each video is one. Images are fetched a few at a time before they are asked for, a
+    /// video is fetched as a whole when its turn comes, into the folder of temporary files. `options.video` chooses frames.
     pub fn sources(
         self,
         options: &SourceOptions,
@@ -182,7 +184,7 @@ impl PlatformInput {
         let Self { client, images, videos } = self;
         let options = options.clone();
         let images = (!images.is_empty()).then(|| {
-            let source: Box<dyn MediaSource> = Box::new(PlatformImages::new(client.clone(), images));
+            let source: Box<dyn MediaSource> = Box::new(PlatformImages::new(&client, images));
             Ok(source)
         });
         let video = move |entry: Entry| -> Result<Box<dyn MediaSource>, MediaError> {

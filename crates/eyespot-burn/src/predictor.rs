@@ -42,7 +42,7 @@ pub struct Timings {
 #[derive(Debug)]
 enum Input {
     Host(Batch),
-    Device(Frames),
+    Device(Box<Frames>),
 }
 
 /// What the network gave.
@@ -84,7 +84,7 @@ impl<M: BurnModel<Head: DetectorHead>> BurnPredictor<M> {
         let size = model.head().spec().input.unwrap_or(InputSize::square(0));
         let frames = if device.is_cpu() { None } else { Frames::new(device.device(), format) };
         let input = match frames {
-            Some(frames) => Input::Device(frames),
+            Some(frames) => Input::Device(Box::new(frames)),
             None => Input::Host(Batch::new(format.tensor(Layout::Planar), size)),
         };
         let predictor = Self {

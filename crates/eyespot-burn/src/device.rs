@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use eyespot_core::ErrorKind;
 
 /// What computes, as a user names it: `auto`, `cpu`, `gpu` or, for the second adapter, `gpu:1`. `wgpu` and `vulkan`
-/// are other names of `gpu`. `flex` is the CPU by Burn, also for networks that the engine of `eyespot-nn` runs faster: to
+/// are other names of `gpu`. `gpu-f16` and `gpu-f16:1` compute in half precision. `flex` is the CPU by Burn, also for networks that the engine of `eyespot-nn` runs faster: to
 /// compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
@@ -20,11 +20,13 @@ pub enum DeviceChoice {
     /// A GPU through wgpu: the first, or the one with this number. A software renderer counts as an adapter, but is
     /// only taken where its number is given or there is nothing else.
     Gpu(Option<usize>),
+    /// The same in half precision: of numbers with 11 bits, of which many GPUs calculate twice as many at once.
+    HalfGpu(Option<usize>),
 }
 
 /// A name of a device that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no device {name:?}: give auto, cpu, gpu, gpu:1 or flex")]
+#[error("there is no device {name:?}: give auto, cpu, gpu, gpu:1, gpu-f16 or flex")]
 pub struct ParseDeviceError {
     /// The name.
     pub name: String,
@@ -51,6 +53,7 @@ impl core::str::FromStr for DeviceChoice {
             ("cpu", None) => Ok(Self::Cpu),
             ("flex", None) => Ok(Self::Flex),
             ("gpu" | "wgpu" | "vulkan", number) => Ok(Self::Gpu(number)),
+            ("gpu-f16" | "wgpu-f16" | "vulkan-f16", number) => Ok(Self::HalfGpu(number)),
             _ => Err(error()),
         }
     }
@@ -64,6 +67,8 @@ impl core::fmt::Display for DeviceChoice {
             Self::Flex => f.write_str("flex"),
             Self::Gpu(None) => f.write_str("gpu"),
             Self::Gpu(Some(number)) => write!(f, "gpu:{number}"),
+            Self::HalfGpu(None) => f.write_str("gpu-f16"),
+            Self::HalfGpu(Some(number)) => write!(f, "gpu-f16:{number}"),
         }
     }
 }
@@ -88,6 +93,18 @@ pub enum DeviceError {
         /// How many adapters there are.
         adapters: usize,
     },
+    /// The adapter, or its driver, has no numbers of half precision.
+    #[error("{device} can't compute in half precision: use gpu")]
+    NoHalf {
+        /// The device.
+        device: DeviceChoice,
+    },
+    /// This process uses the adapter in another precision already.
+    #[error("{device} is in use in another precision: a process has one for each adapter")]
+    Precision {
+        /// The device.
+        device: DeviceChoice,
+    },
     /// The driver refused to open the device.
     #[error("the driver can't open {device}: update it, or compute on the cpu")]
     Driver {
@@ -99,7 +116,8 @@ pub enum DeviceError {
 impl eyespot_core::Error for DeviceError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotCompiled { .. } => ErrorKind::Unsupported,
+            Self::NotCompiled { .. } | Self::NoHalf { .. } => ErrorKind::Unsupported,
+            Self::Precision { .. } => ErrorKind::InvalidInput,
             Self::NoAdapter { .. } => ErrorKind::NotFound,
             Self::Driver { .. } => ErrorKind::Device,
         }
@@ -125,7 +143,7 @@ impl DeviceChoice {
                 Err(_) => cpu(self),
             },
             Self::Cpu | Self::Flex => cpu(self),
-            Self::Gpu(number) => gpu(self, number, true),
+            Self::Gpu(number) | Self::HalfGpu(number) => gpu(self, number, true),
         }
     }
 }
@@ -207,11 +225,33 @@ fn gpu(choice: DeviceChoice, number: Option<usize>, software: bool) -> Result<Bu
     let Some(device) = device else {
         return Err(DeviceError::NoAdapter { device: choice, adapters: adapters.len() });
     };
-    guarded(&|| {
+    let opened = guarded(&|| {
         let name = device.identity()?.name;
         let kind = if *device == renderer { "software renderer" } else { "GPU" };
         Some(BurnDevice { device: device.clone(), name: format!("{kind} {name} (wgpu)") })
-    })
+    })?;
+    precise(opened, choice)
+}
+
+/// The device with numbers of the precision that was asked for. It is set once in a process.
+#[cfg(feature = "wgpu")]
+fn precise(mut opened: BurnDevice, choice: DeviceChoice) -> Result<BurnDevice, DeviceError> {
+    use burn::tensor::{DType, FloatDType};
+
+    let half = matches!(choice, DeviceChoice::HalfGpu(_));
+    if half && !opened.device.supports_dtype(DType::F16) {
+        return Err(DeviceError::NoHalf { device: choice });
+    }
+    let wanted = if half { FloatDType::F16 } else { FloatDType::F32 };
+    // Refused where it was set before: then that counts.
+    let _ = opened.device.configure(wanted);
+    if opened.device.settings().float_dtype != wanted {
+        return Err(DeviceError::Precision { device: choice });
+    }
+    if half {
+        opened.name.push_str(", half precision");
+    }
+    Ok(opened)
 }
 
 #[cfg(not(feature = "wgpu"))]
@@ -231,6 +271,7 @@ mod tests {
         assert_eq!(parse("flex"), Ok(DeviceChoice::Flex));
         assert_eq!(parse("wgpu"), Ok(DeviceChoice::Gpu(None)));
         assert_eq!(parse("vulkan:1"), Ok(DeviceChoice::Gpu(Some(1))));
+        assert_eq!(parse("gpu-f16:1"), Ok(DeviceChoice::HalfGpu(Some(1))));
         for name in ["", "cuda", "gpu:", "gpu:-1", "cpu:0", "auto:1"] {
             assert_eq!(parse(name), Err(ParseDeviceError { name: name.to_owned() }));
         }
@@ -240,6 +281,8 @@ mod tests {
             DeviceChoice::Flex,
             DeviceChoice::Gpu(None),
             DeviceChoice::Gpu(Some(3)),
+            DeviceChoice::HalfGpu(None),
+            DeviceChoice::HalfGpu(Some(2)),
         ] {
             assert_eq!(parse(&choice.to_string()), Ok(choice));
         }

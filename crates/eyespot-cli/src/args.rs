@@ -112,7 +112,7 @@ pub(crate) struct Bench {
     /// Models by name, which run on noise in place of weights, or files of weights [default: one of each size].
     #[arg(value_name = "NAME|FILE")]
     pub(crate) models: Vec<String>,
-    /// Where they run: auto, cpu, wgpu or wgpu:N; flex is Burn on the CPU [default: the board's].
+    /// Where they run: auto, cpu, wgpu or wgpu:N, wgpu-f16 in half precision; flex is Burn on the CPU [default: the board's].
     #[arg(long)]
     pub(crate) device: Option<String>,
     /// Sizes of the models' input: one number, or HEIGHTxWIDTH [default: the model's].
@@ -195,7 +195,7 @@ pub(crate) struct ModelArgs {
     /// Certificate of a server that signed its own, PEM.
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
-    /// Where it runs: auto, cpu, wgpu or wgpu:N; flex is Burn on the CPU, onnxruntime and tract are for ONNX files [default: the
+    /// Where it runs: auto, cpu, wgpu or wgpu:N, wgpu-f16 in half precision; flex is Burn on the CPU, onnxruntime and tract are for ONNX files [default: the
     /// board's].
     #[arg(long)]
     pub(crate) device: Option<String>,

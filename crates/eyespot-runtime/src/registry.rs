@@ -26,7 +26,7 @@ pub type BoxedEmbedder = Box<dyn Embedder<Error = AnyError> + Send>;
 /// How a model is to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// `auto`, `cpu`, `wgpu` or `wgpu:N`. Ignored by models without a network.
+    /// `auto`, `cpu`, `wgpu` or `wgpu:N`, `wgpu-f16` in half precision. Ignored by models without a network.
     pub device: String,
     /// Settings of the model itself, by name: those that it [knows](Family::settings).
     pub settings: BTreeMap<String, String>,

@@ -30,7 +30,9 @@ impl Kept {
         conf: f32,
     ) -> Result<Option<Vec<Self>>, BurnError> {
         let [images, count] = bounds.dims();
-        let keep = bounds.lower_elem(conf * SLACK).bool_not().float();
+        // Rows are counted: half precision ends at 2048.
+        let bounds = bounds.cast(DType::F32);
+        let keep = bounds.lower_elem(conf * SLACK).bool_not().float().cast(DType::F32);
         let places = places(keep);
         let device = places.device();
         // Behind the last one there is nothing: the last row stands in.
@@ -40,7 +42,8 @@ impl Kept {
         let chosen = chosen.flatten::<1>(0, 1);
         let values = results.iter().map(|result| {
             let [_, _, width] = result.dims();
-            let rows = result.clone().reshape([images * count, width]).select(0, chosen.clone());
+            let rows =
+                result.clone().reshape([images * count, width]).select(0, chosen.clone()).cast(DType::F32);
             rows.reshape([images, SLOTS + 1, width])
         });
         // One way back for all.
@@ -90,10 +93,10 @@ fn places(keep: Tensor<2>) -> Tensor<2> {
     let upto = (within + before.reshape([images, blocks, 1])).reshape([images, 1, blocks * BLOCK]);
     // The row of slot `n` comes behind all rows up to which there are no more than `n`.
     let device = upto.device();
-    let slots = Tensor::<1, Int>::arange(0..SLOTS as i64 + 1, (&device, DType::I32)).float();
+    let slots = Tensor::<1, Int>::arange(0..SLOTS as i64 + 1, (&device, DType::I32)).float().cast(DType::F32);
     let slots = slots.reshape([1, SLOTS + 1, 1]);
     let shape = [images, SLOTS + 1, blocks * BLOCK];
-    let behind = upto.expand(shape).lower_equal(slots.expand(shape)).float();
+    let behind = upto.expand(shape).lower_equal(slots.expand(shape)).float().cast(DType::F32);
     behind.sum_dim(2).reshape([images, SLOTS + 1])
 }
 

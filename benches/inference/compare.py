@@ -155,10 +155,7 @@ def compare(name, files, engine, peers, threads, rounds):
     if "eye int8" in files:
         workers.append(eyespot("Eyespot int8", "eye int8"))
     for peer in peers:
-        if peer == "tract":
-            if threads == "1":
-                shape = "x".join(map(str, files["shape"]))
-                workers.append(Worker("tract", [engine, "tract", files["onnx"], files["tensor"], shape], files))
+        if peer == "tract" and threads != "1":
             continue
         if peer == "ncnn" and not ncnn_model(files):
             continue
@@ -167,6 +164,8 @@ def compare(name, files, engine, peers, threads, rounds):
             models["onnxruntime int8"] = files["onnx int8"]
         for label, model in models.items():
             command = [sys.executable, HERE / "peers.py", peer, model, files["tensor"], threads]
+            if peer == "tract":
+                command = [engine, peer, model, files["tensor"], "x".join(map(str, files["shape"]))]
             try:
                 workers.append(Worker(label, command, files))
             except RuntimeError as error:

@@ -11,11 +11,7 @@ pub(crate) fn read_gray(view: &ImageView<'_>, y: u16, taps: &[Tap], out: &mut [u
             mix(taps, out, |x| [row.get(usize::from(x)).copied().unwrap_or(0)]);
         }
         _ if sparse(view, taps) => mix(taps, out, |x| [view.gray(x, y)]),
-        _ => {
-            let gray =
-                |part: &ImageView<'_>, row: &mut [[u8; 1]]| part.read_gray_row(0, row.as_flattened_mut());
-            mix(taps, out, windowed(view, y, gray));
-        }
+        _ => mix(taps, out, windowed(view, y)),
     }
 }
 
@@ -46,9 +42,7 @@ pub(crate) fn read_color(
             });
         }
         // The others have luma and chroma.
-        _ => {
-            yuv::read(view, y, reversed, layout, taps, out);
-        }
+        _ => yuv::read(view, y, reversed, layout, taps, out),
     }
 }
 
@@ -62,16 +56,12 @@ fn pixel<const N: usize>(row: &[[u8; N]], x: u16) -> [u8; N] {
     row.get(usize::from(x)).copied().unwrap_or([0; N])
 }
 
-/// Pixels of a row that must be converted first, a window at a time. Cheap for positions that seldom step back by more
-/// than one.
+/// Grey of a row that must be converted first, a window at a time. Cheap for positions that seldom step back by more than
+/// one.
 #[inline]
-fn windowed<const N: usize>(
-    view: &ImageView<'_>,
-    y: u16,
-    read: impl Fn(&ImageView<'_>, &mut [[u8; N]]),
-) -> impl FnMut(u16) -> [u8; N] {
+fn windowed(view: &ImageView<'_>, y: u16) -> impl FnMut(u16) -> [u8; 1] {
     const WINDOW: u16 = 128;
-    let mut window = [[0; N]; WINDOW as usize];
+    let mut window = [[0]; WINDOW as usize];
     let mut start = None;
     move |x| {
         let from = match start {
@@ -79,7 +69,7 @@ fn windowed<const N: usize>(
             _ => {
                 let from = x.saturating_sub(1);
                 if let Ok(part) = view.crop(from, y, WINDOW.min(view.width().saturating_sub(from)), 1) {
-                    read(&part, &mut window);
+                    part.read_gray_row(0, window.as_flattened_mut());
                 }
                 start = Some(from);
                 from

@@ -12,6 +12,8 @@ use crate::InputFormat;
 pub(crate) struct Frames {
     device: Device,
     format: InputFormat,
+    /// Scale and offset of each channel, `[3, 1, 1]`; `None` where the network takes levels.
+    normalize: Option<[Tensor<3>; 2]>,
     images: Vec<Tensor<4>>,
     /// The frame whose bytes went up last: windows of one frame share them.
     bytes: Option<(Bytes, Tensor<1, Int>)>,
@@ -40,9 +42,15 @@ struct Taps {
 impl Frames {
     /// `None` where the network takes something else than colours.
     pub(crate) fn new(device: &Device, format: InputFormat) -> Option<Self> {
+        let (scale, offset): (Vec<f32>, Vec<f32>) =
+            [0, 1, 2].map(|channel| format.normalize.of(channel)).into_iter().unzip();
+        let levels = scale == [1.0; 3] && offset == [0.0; 3];
+        let of_channels =
+            |values: Vec<f32>| Tensor::<3>::from_data(TensorData::new(values, [3, 1, 1]), device);
         (format.channels != Channels::Gray).then(|| Self {
             device: device.clone(),
             format,
+            normalize: (!levels).then(|| [scale, offset].map(of_channels)),
             images: Vec::new(),
             bytes: None,
             taps: None,
@@ -160,12 +168,9 @@ impl Frames {
             (0, 0, 0, 0) => levels,
             _ => levels.pad(padding, PadMode::Constant(f32::from(self.format.pad))),
         };
-        let (scale, offset) = [0, 1, 2].map(|channel| self.format.normalize.of(channel)).into_iter().unzip();
-        let of_channels =
-            |values: Vec<f32>| Tensor::<3>::from_data(TensorData::new(values, [3, 1, 1]), &self.device);
-        let values = match (scale, offset) {
-            (scale, offset) if scale == [1.0; 3] && offset == [0.0; 3] => levels,
-            (scale, offset) => levels * of_channels(scale) + of_channels(offset),
+        let values = match &self.normalize {
+            Some([scale, offset]) => levels * scale.clone() + offset.clone(),
+            None => levels,
         };
         values.unsqueeze::<4>()
     }

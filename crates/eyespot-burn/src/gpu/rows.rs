@@ -9,8 +9,6 @@ use crate::batch::read;
 const SLOTS: usize = 256;
 /// Sums of rows are made of sums of so many: a device adds one after the other.
 const BLOCK: usize = 64;
-/// Products of a device may differ in the last bit from those that decide in the end.
-const SLACK: f32 = 1.0 - 1e-5;
 
 /// Rows of one image's results that may hold something.
 #[derive(Debug)]
@@ -32,7 +30,7 @@ impl Kept {
         let [images, count] = bounds.dims();
         // Rows are counted: half precision ends at 2048.
         let bounds = bounds.cast(DType::F32);
-        let keep = bounds.lower_elem(conf * SLACK).bool_not().float().cast(DType::F32);
+        let keep = bounds.lower_elem(conf).bool_not().float().cast(DType::F32);
         let places = places(keep);
         let device = places.device();
         // Behind the last one there is nothing: the last row stands in.

@@ -1,6 +1,6 @@
 //! Real factors as integers, as TensorFlow Lite computes them.
 
-use eyespot_nn::graph::Rescale;
+use eyespot_nn::graph::{BinaryKind, BinaryNumbers, Rescale};
 
 /// A factor as a multiplier in `2^30..2^31` and a shift, positive to the left; 0 where it is too small to matter.
 pub(crate) fn multiplier(factor: f64) -> (i32, i8) {
@@ -25,6 +25,66 @@ pub(crate) fn multiplier(factor: f64) -> (i32, i8) {
     (fixed as i32, exponent as i8)
 }
 
+/// Bits of a multiplier and places that it is shifted to the right, together, with which floats can scale sums to the bit.
+const SHORT: i32 = 16;
+/// Bits of the scales of sums.
+const SUM: i32 = 10;
+/// Most and least bits of a short factor: more gain no accuracy, fewer would cost some.
+const BITS: [i32; 2] = [4, 8];
+
+/// The factor, or one that is up to 1/2^(bits - 1) larger and has a multiplier of few bits, so that hosts scale sums with
+/// it in a few instructions. The least factor is 1/2^12: in steps of the output nothing depends on weights that are finer.
+pub(crate) fn short(factor: f64) -> f64 {
+    let (multiplier, shift) = multiplier(factor);
+    let [least, most] = BITS;
+    let bits = (SHORT + i32::from(shift)).min(most);
+    if bits < least || multiplier == 0 {
+        return 2f64.powi(least - SHORT);
+    }
+    if shift > 0 {
+        return factor;
+    }
+    // The multiplier is the factor's fraction: its unit becomes 1/2^bits.
+    let unit = 2f64.powi(i32::from(shift) - bits);
+    let short = (factor / unit).ceil() * unit;
+    // At the next power of two there is one place less to shift.
+    if short < 1.0 { short } else { factor }
+}
+
+/// A multiplier to so many bits.
+fn rounded((multiplier, shift): (i32, i8), bits: u32) -> (i32, i8) {
+    let unit = 1i64 << (31 - bits);
+    match (i64::from(multiplier) + unit / 2) / unit * unit {
+        // Up to the next power of two.
+        next if next > i64::from(i32::MAX) => (1 << 30, shift.saturating_add(1)),
+        rounded => (rounded as i32, shift),
+    }
+}
+
+/// The integers of a sum, rounded so that it is a sum of two products on hosts, with no rounding in between.
+pub(crate) fn short_binary(kind: BinaryKind, numbers: BinaryNumbers) -> BinaryNumbers {
+    let BinaryNumbers::I8 { mut a, mut b, mut output, left_shift, clamp } = numbers else { return numbers };
+    let round = |scale: &mut Rescale, bits: i32| {
+        if scale.multiplier > 0 && bits > 0 {
+            (scale.multiplier, scale.shift) = rounded((scale.multiplier, scale.shift), bits as u32);
+        }
+    };
+    if kind == BinaryKind::Mul {
+        let bits = (SHORT + i32::from(output.shift)).min(BITS[1]);
+        if output.shift <= 0 && bits >= BITS[0] {
+            round(&mut output, bits);
+        }
+    } else {
+        // Sides to 1/2^10 of the common step; the result's multiplier has as many bits, which the sides make up for.
+        for side in [&mut a, &mut b] {
+            let bits = SUM + i32::from(side.shift);
+            round(side, bits);
+        }
+        round(&mut output, SUM);
+    }
+    BinaryNumbers::I8 { a, b, output, left_shift, clamp }
+}
+
 /// A factor and a zero point.
 pub(crate) fn rescale(factor: f64, zero: i8) -> Rescale {
     let (multiplier, shift) = multiplier(factor);
@@ -42,6 +102,21 @@ pub(crate) fn softmax(beta: f32, scale: f32) -> (i32, i8, i32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_factors_have_few_bits_and_are_hardly_larger() {
+        for at in 1..4000 {
+            let factor = f64::from(at) / 4001.0;
+            let short = short(factor);
+            let (multiplier, shift) = multiplier(short);
+            let bits = 31 - multiplier.trailing_zeros() as i32;
+            if factor < 0.99 {
+                assert!(bits - i32::from(shift) <= SHORT && bits <= BITS[1], "{factor}");
+            }
+            assert!(short >= factor && short <= factor * (1.0 + 2f64.powi(1 - BITS[0])), "{factor}: {short}");
+        }
+        assert_eq!(short(1e-9), 2f64.powi(-12));
+    }
 
     #[test]
     fn multipliers_are_normalised() {

@@ -10,7 +10,7 @@ use eyespot_nn::host::{Arena, Host};
 use eyespot_nn::{Model, Network};
 
 use crate::ConvertError;
-use crate::fixed::{multiplier, softmax};
+use crate::fixed::{multiplier, short, short_binary, softmax};
 use crate::histogram::Histogram;
 use crate::ir::{Conv, ConvData, CopyOp, Graph, Id, Node, Op, Pool, Quant};
 use crate::tflite::{apply, binary_numbers, fold_zero, table};
@@ -420,6 +420,7 @@ fn quantize_op(name: &str, op: &Op, scheme: &Scheme) -> Result<Op, ConvertError>
         Op::Binary { kind, a, b, output, numbers: BinaryNumbers::F32(activation) } => {
             let (x, y, z) = (quants[*a], quants[*b], quants[*output]);
             let numbers = binary_numbers(*kind, x, y, z, clamp(name, *activation, z)?);
+            let numbers = short_binary(*kind, numbers);
             Op::Binary { kind: *kind, a: *a, b: *b, output: *output, numbers }
         }
         Op::Activate { input, output, activation } => {
@@ -482,29 +483,31 @@ fn conv_data(conv: &Conv, [weights, bias]: [&[f32]; 2], scheme: &Scheme, clamp: 
         *largest = largest.max(weight.abs());
     }
     // A channel without weights takes any scale; one that is tiny beside its bias must not overflow 32 bits.
-    let scales: Vec<f32> = largest
+    // What a sum is multiplied with to become an output; the scale of the weights is chosen after it.
+    let factor =
+        |channel: usize, scale: f64| f64::from(from) * scale / f64::from(scheme.scale(conv.output, channel));
+    let scales: Vec<f64> = largest
         .iter()
         .zip(bias)
-        .map(|(largest, bias)| (largest / 127.0).max(bias.abs() / from / 1e9).max(1e-12))
+        .map(|(largest, bias)| f64::from((largest / 127.0).max(bias.abs() / from / 1e9).max(1e-12)))
+        .enumerate()
+        .map(|(channel, scale)| {
+            let factor = factor(channel, scale);
+            if factor > 0.0 { scale * (short(factor) / factor) } else { scale }
+        })
         .collect();
     let data: Vec<i8> = weights
         .iter()
         .enumerate()
-        .map(|(at, weight)| (weight / scales[channel_of(at)]).round().clamp(-127.0, 127.0) as i8)
+        .map(|(at, weight)| (f64::from(*weight) / scales[channel_of(at)]).round().clamp(-127.0, 127.0) as i8)
         .collect();
     let biases: Vec<i64> = bias
         .iter()
         .zip(&scales)
-        .map(|(bias, scale)| (f64::from(*bias) / (f64::from(from) * f64::from(*scale))).round() as i64)
+        .map(|(bias, scale)| (f64::from(*bias) / (f64::from(from) * scale)).round() as i64)
         .collect();
-    let (multipliers, shifts) = scales
-        .iter()
-        .enumerate()
-        .map(|(channel, scale)| {
-            let to = scheme.scale(conv.output, channel);
-            multiplier(f64::from(from) * f64::from(*scale) / f64::from(to))
-        })
-        .unzip();
+    let (multipliers, shifts) =
+        scales.iter().enumerate().map(|(channel, scale)| multiplier(factor(channel, *scale))).unzip();
     let bias = fold_zero(&data, &biases, 0, i64::from(zero), depthwise);
     ConvData::I8 { weights: data, weight_zero: 0, bias, multipliers, shifts, clamp }
 }

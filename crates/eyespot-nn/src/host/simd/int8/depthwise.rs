@@ -3,7 +3,7 @@
 //! Input rows that lie in one window are interleaved first: the values of a column and channel, one row after the other,
 //! are a group, so that the product of groups adds several taps at once.
 
-use super::scale::{Limits, PER_LANE};
+use super::scale::{How, Limits, PER_LANE, Scaling, Short, Whole};
 use super::vector::{Format, Int};
 
 /// A row of the output and what it is made of.
@@ -25,7 +25,7 @@ pub(super) struct Row {
     /// Whole vectors.
     pub(super) bias: *const i32,
     pub(super) scales: *const i32,
-    pub(super) left: bool,
+    pub(super) how: How,
     pub(super) limits: Limits,
 }
 
@@ -38,10 +38,10 @@ pub(super) struct Row {
 pub(super) unsafe fn row<S: Int>(row: &Row, out: *mut i8) {
     // SAFETY: as the caller says.
     unsafe {
-        if row.left {
-            channels::<S, true>(row, out);
-        } else {
-            channels::<S, false>(row, out);
+        match row.how {
+            How::Right => channels::<S, Whole<false>>(row, out),
+            How::Left => channels::<S, Whole<true>>(row, out),
+            How::Short => channels::<S, Short>(row, out),
         }
     }
 }
@@ -49,7 +49,7 @@ pub(super) unsafe fn row<S: Int>(row: &Row, out: *mut i8) {
 /// # Safety
 /// As for [`row`].
 #[inline(always)]
-unsafe fn channels<S: Int, const LEFT: bool>(row: &Row, out: *mut i8) {
+unsafe fn channels<S: Int, By: Scaling<S>>(row: &Row, out: *mut i8) {
     let vectors = row.channels.div_ceil(S::LANES);
     let weights = row.counts[0] * row.counts[1] * row.columns[0] * 4 * S::LANES;
     for vector in 0..vectors {
@@ -67,16 +67,16 @@ unsafe fn channels<S: Int, const LEFT: bool>(row: &Row, out: *mut i8) {
             let out = out.add(channel);
             let mut x = 0;
             while x + 8 <= row.width {
-                pixels::<S, LEFT, 8>(&own, x, out, n);
+                pixels::<S, By, 8>(&own, x, out, n);
                 x += 8;
             }
             while x < row.width {
                 if row.width >= 4 {
                     // The last ones may be done twice.
-                    pixels::<S, LEFT, 4>(&own, x.min(row.width - 4), out, n);
+                    pixels::<S, By, 4>(&own, x.min(row.width - 4), out, n);
                     x += 4;
                 } else {
-                    pixels::<S, LEFT, 1>(&own, x, out, n);
+                    pixels::<S, By, 1>(&own, x, out, n);
                     x += 1;
                 }
             }
@@ -99,10 +99,10 @@ macro_rules! each {
 
 /// Rescales and stores the sums of four neighbours at a time.
 macro_rules! four {
-    ($S:ty, $left:ident, $count:expr, $acc:ident, $scale:ident, $row:ident, $to:ident, $n:ident, $([$first:literal: $($at:literal)+])+) => {
+    ($S:ty, $By:ty, $count:expr, $acc:ident, $scale:ident, $row:ident, $to:ident, $n:ident, $([$first:literal: $($at:literal)+])+) => {
         $(if $first + 4 <= $count {
             // The remainder is for counts whose code never runs.
-            let values = [$(<$S>::rescale::<$left>($acc[$at % $count], &$scale)),+];
+            let values = [$(<$By as Scaling<$S>>::scale($acc[$at % $count], &$scale)),+];
             let places = [$($to.wrapping_add($at * $row.channels)),+];
             <$S>::store_four(places, values, &$row.limits, $n);
         })+
@@ -114,7 +114,7 @@ macro_rules! four {
 /// # Safety
 /// As for [`row`].
 #[inline(always)]
-unsafe fn pixels<S: Int, const LEFT: bool, const N: usize>(row: &Row, x: usize, out: *mut i8, n: usize) {
+unsafe fn pixels<S: Int, By: Scaling<S>, const N: usize>(row: &Row, x: usize, out: *mut i8, n: usize) {
     let [kernel, dilation, stride] = row.columns;
     let step = 4 * row.channels;
     let mut weights = row.weights;
@@ -135,13 +135,13 @@ unsafe fn pixels<S: Int, const LEFT: bool, const N: usize>(row: &Row, x: usize, 
                 }
             }
         }
-        let scale = S::load_scale(row.scales);
+        let scale = By::load(row.scales);
         let to = out.add(x * row.channels);
         if N >= 4 {
-            four!(S, LEFT, N, acc, scale, row, to, n, [0: 0 1 2 3] [4: 4 5 6 7]);
+            four!(S, By, N, acc, scale, row, to, n, [0: 0 1 2 3] [4: 4 5 6 7]);
         } else {
             each!(N, at => {
-                let values = S::rescale::<LEFT>(acc[at], &scale);
+                let values = By::scale(acc[at], &scale);
                 S::store_bytes(to.add(at * row.channels), values, &row.limits, n);
             });
         }

@@ -1,6 +1,6 @@
 //! Products of pixels with packed weights.
 
-use super::scale::{Limits, PER_LANE};
+use super::scale::{How, Limits, PER_LANE, Scaling, Short, Whole};
 use super::vector::Int;
 
 /// A run of output pixels whose windows lie at equal distances in memory. Distances are bytes; the values of a tap are
@@ -46,8 +46,7 @@ pub(super) struct Block {
     pub(super) bias: *const i32,
     /// Whole vectors of [`super::scale::Scales`].
     pub(super) scales: *const i32,
-    /// Some scales shift to the left.
-    pub(super) left: bool,
+    pub(super) how: How,
     /// Number of columns, at most [`Int::ROWS`] vectors.
     pub(super) columns: usize,
     /// The first output.
@@ -164,10 +163,10 @@ pub(super) unsafe fn tile<S: Int, const ROWS: usize, const VECTORS: usize>(
 pub(super) unsafe fn finish<S: Int>(block: &Block, sums: *const i32, output: *mut i8, rows: usize) {
     // SAFETY: as the caller says.
     unsafe {
-        if block.left {
-            finish_rows::<S, true>(block, sums, output, rows);
-        } else {
-            finish_rows::<S, false>(block, sums, output, rows);
+        match block.how {
+            How::Right => finish_rows::<S, Whole<false>>(block, sums, output, rows),
+            How::Left => finish_rows::<S, Whole<true>>(block, sums, output, rows),
+            How::Short => finish_rows::<S, Short>(block, sums, output, rows),
         }
     }
 }
@@ -175,23 +174,18 @@ pub(super) unsafe fn finish<S: Int>(block: &Block, sums: *const i32, output: *mu
 /// # Safety
 /// As for [`finish`].
 #[inline(always)]
-unsafe fn finish_rows<S: Int, const LEFT: bool>(
-    block: &Block,
-    sums: *const i32,
-    output: *mut i8,
-    rows: usize,
-) {
+unsafe fn finish_rows<S: Int, By: Scaling<S>>(block: &Block, sums: *const i32, output: *mut i8, rows: usize) {
     let vectors = block.columns.div_ceil(S::LANES);
     for vector in 0..vectors {
         let n = (block.columns - vector * S::LANES).min(S::LANES);
         // SAFETY: as the caller of `finish` says; scales come in whole vectors.
         unsafe {
-            let scale = S::load_scale(block.scales.add(vector * PER_LANE * S::LANES));
+            let scale = By::load(block.scales.add(vector * PER_LANE * S::LANES));
             let from = sums.add(vector * S::LANES);
             let to = output.add(vector * S::LANES);
             if rows < 4 || !S::FOURS {
                 for row in 0..rows {
-                    let values = S::rescale::<LEFT>(S::load(from.add(row * vectors * S::LANES)), &scale);
+                    let values = By::scale(S::load(from.add(row * vectors * S::LANES)), &scale);
                     S::store_bytes(to.add(row * block.stride), values, &block.limits, n);
                 }
                 continue;
@@ -202,10 +196,10 @@ unsafe fn finish_rows<S: Int, const LEFT: bool>(
             while S::FOURS && 2 * n <= S::LANES && row + 8 <= rows {
                 let from = from.add(row * step);
                 let values = [
-                    S::rescale::<LEFT>(S::load_halves(from, from.add(step)), &scale),
-                    S::rescale::<LEFT>(S::load_halves(from.add(2 * step), from.add(3 * step)), &scale),
-                    S::rescale::<LEFT>(S::load_halves(from.add(4 * step), from.add(5 * step)), &scale),
-                    S::rescale::<LEFT>(S::load_halves(from.add(6 * step), from.add(7 * step)), &scale),
+                    By::scale(S::load_halves(from, from.add(step)), &scale),
+                    By::scale(S::load_halves(from.add(2 * step), from.add(3 * step)), &scale),
+                    By::scale(S::load_halves(from.add(4 * step), from.add(5 * step)), &scale),
+                    By::scale(S::load_halves(from.add(6 * step), from.add(7 * step)), &scale),
                 ];
                 S::store_halves(to.add(row * stride), stride, values, &block.limits, n);
                 row += 8;
@@ -215,10 +209,10 @@ unsafe fn finish_rows<S: Int, const LEFT: bool>(
                 let first = row.min(rows - 4);
                 let (from, to) = (from.add(first * step), to.add(first * stride));
                 let values = [
-                    S::rescale::<LEFT>(S::load(from), &scale),
-                    S::rescale::<LEFT>(S::load(from.add(step)), &scale),
-                    S::rescale::<LEFT>(S::load(from.add(2 * step)), &scale),
-                    S::rescale::<LEFT>(S::load(from.add(3 * step)), &scale),
+                    By::scale(S::load(from), &scale),
+                    By::scale(S::load(from.add(step)), &scale),
+                    By::scale(S::load(from.add(2 * step)), &scale),
+                    By::scale(S::load(from.add(3 * step)), &scale),
                 ];
                 let places = [to, to.add(stride), to.add(2 * stride), to.add(3 * stride)];
                 S::store_four(places, values, &block.limits, n);

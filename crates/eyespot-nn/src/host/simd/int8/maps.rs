@@ -1,8 +1,6 @@
 //! Functions of single values, over slices.
 
-use super::scale::Limits;
 use super::vector::{Format, Int};
-use crate::graph::BinaryKind;
 
 /// Writes inputs as products take them; `to` has as many bytes as they need. The compiler finds the vectors.
 #[inline(always)]
@@ -121,98 +119,5 @@ pub(super) fn means(sums: &[i32], count: i32, half_up: bool, [low, high]: [i8; 2
 pub(super) fn accumulate(sums: &mut [i32], values: &[i8]) {
     for (sum, value) in sums.iter_mut().zip(values) {
         *sum += i32::from(*value);
-    }
-}
-
-/// Numbers of the arithmetic of two tensors.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Binary {
-    pub(super) kind: BinaryKind,
-    /// Zero points of both sides.
-    pub(super) zeros: [i8; 2],
-    /// Bits that both sides are shifted to the left.
-    pub(super) lift: u32,
-    /// Sides whose scale is 1/2: one bit less is all.
-    pub(super) halved: [bool; 2],
-    /// Scales of both sides and of the result, the same in all lanes.
-    pub(super) scales: [*const i32; 3],
-    pub(super) limits: Limits,
-}
-
-/// Constants of an operation in registers.
-struct Loaded<S: Int> {
-    scales: [S::Scale; 3],
-    zeros: [S::I32; 2],
-}
-
-/// Arithmetic of two slices of one length, the first in place.
-///
-/// # Safety
-/// The CPU has the instructions of `S`; the scales are there, and none shifts to the left.
-#[inline(always)]
-pub(super) unsafe fn binary<S: Int>(binary: &Binary, a: &mut [i8], b: &[i8]) {
-    let len = a.len().min(b.len());
-    let (a, b) = (a.as_mut_ptr(), b.as_ptr());
-    // SAFETY: all places lie in both slices.
-    unsafe {
-        let [x, y, result] = binary.scales;
-        let loaded = Loaded::<S> {
-            scales: [S::load_scale(x), S::load_scale(y), S::load_scale(result)],
-            zeros: [S::splat(binary.zeros[0].into()), S::splat(binary.zeros[1].into())],
-        };
-        let mut at = 0;
-        while at + 4 * S::LANES <= len {
-            let (to, b) = (a.add(at), b.add(at));
-            let places = [to, to.add(S::LANES), to.add(2 * S::LANES), to.add(3 * S::LANES)];
-            let values = [
-                one(binary, &loaded, places[0], b, S::LANES),
-                one(binary, &loaded, places[1], b.add(S::LANES), S::LANES),
-                one(binary, &loaded, places[2], b.add(2 * S::LANES), S::LANES),
-                one(binary, &loaded, places[3], b.add(3 * S::LANES), S::LANES),
-            ];
-            S::store_four(places, values, &binary.limits, S::LANES);
-            at += 4 * S::LANES;
-        }
-        while at < len {
-            let n = S::LANES.min(len - at);
-            let values = one(binary, &loaded, a.add(at), b.add(at), n);
-            S::store_bytes(a.add(at), values, &binary.limits, n);
-            at += n;
-        }
-    }
-}
-
-/// The results of `n` values of both sides, less their zero point.
-///
-/// # Safety
-/// As for [`binary`].
-#[inline(always)]
-unsafe fn one<S: Int>(binary: &Binary, loaded: &Loaded<S>, a: *const i8, b: *const i8, n: usize) -> S::I32 {
-    // SAFETY: as the caller says.
-    unsafe {
-        let x = S::sub(S::load_bytes(a, n), loaded.zeros[0]);
-        let y = S::sub(S::load_bytes(b, n), loaded.zeros[1]);
-        let result = if binary.kind == BinaryKind::Mul {
-            S::mul(x, y)
-        } else {
-            let (x, y) = (lifted(binary, loaded, x, 0), lifted(binary, loaded, y, 1));
-            if binary.kind == BinaryKind::Add { S::add(x, y) } else { S::sub(x, y) }
-        };
-        S::rescale::<false>(result, &loaded.scales[2])
-    }
-}
-
-/// A side in the common scale.
-///
-/// # Safety
-/// As for [`binary`].
-#[inline(always)]
-unsafe fn lifted<S: Int>(binary: &Binary, loaded: &Loaded<S>, value: S::I32, side: usize) -> S::I32 {
-    // SAFETY: as the caller says.
-    unsafe {
-        if binary.halved[side] {
-            return S::shift_left(value, binary.lift - 1);
-        }
-        S::rescale::<false>(S::shift_left(value, binary.lift), &loaded.scales[side])
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! They are written once, over [`vector::Int`], and compiled for each instruction set.
 
+mod binary;
 mod depthwise;
 mod gemm;
 mod maps;
@@ -24,7 +25,8 @@ use bytemuck::{cast_slice, cast_slice_mut};
 pub(crate) use gemm::Run;
 pub(crate) use vector::Format;
 
-use self::scale::{Channel, Limits, Scales};
+use self::binary::Weighted;
+use self::scale::{Abilities, Channel, How, Limits, Scales};
 use super::{Level, Set};
 use crate::graph::{BinaryKind, Rescale};
 use crate::host::aligned::Aligned;
@@ -36,7 +38,7 @@ macro_rules! compile {
         mod $name {
             use super::depthwise::Row;
             use super::gemm::{Block, Run, tiles};
-            use super::maps::Binary;
+            use super::binary::Binary;
             use super::vector::Int;
 
             $(#[target_feature(enable = $feature)])?
@@ -137,11 +139,11 @@ macro_rules! compile {
             }
 
             /// # Safety
-            /// As for `maps::binary`.
+            /// As for `binary::binary`.
             $(#[target_feature(enable = $feature)])?
             pub(super) unsafe fn binary(binary: &Binary, a: &mut [i8], b: &[i8]) {
                 // SAFETY: as for the generic function; the features are on.
-                unsafe { super::maps::binary::<$S>(binary, a, b) }
+                unsafe { super::binary::binary::<$S>(binary, a, b) }
             }
 
             // There is room for the sums of every tile.
@@ -156,7 +158,11 @@ macro_rules! compile {
             pub(super) const LANES: usize = <$S as Int>::LANES;
             pub(super) const ROWS: &[usize] = <$S as Int>::ROWS;
             pub(super) const FORMAT: super::Format = <$S as Int>::FORMAT;
-            pub(super) const ANY_SUM: bool = <$S as Int>::ANY_SUM;
+            pub(super) const CAN: super::Abilities = super::Abilities {
+                lanes: LANES,
+                any_sum: <$S as Int>::ANY_SUM,
+                short: <$S as Int>::SHORT,
+            };
         }
     };
 }
@@ -170,9 +176,9 @@ compile!(
     "avx512f,avx512bw,avx512vl,avx512vnni"
 );
 #[cfg(target_arch = "x86_64")]
-compile!(on_vnni256, super::x86::Avx<true>, [1: [1 2 3 4 5 6] 2: [1 2 3 4 5 6]], "avx2,avxvnni");
+compile!(on_vnni256, super::x86::Avx<true>, [1: [1 2 3 4 5 6] 2: [1 2 3 4 5 6]], "avx2,fma,avxvnni");
 #[cfg(target_arch = "x86_64")]
-compile!(on_avx2, super::x86::Avx<false>, [1: [1 2 3 4 5 6] 2: [1 2 3 4 5 6]], "avx2");
+compile!(on_avx2, super::x86::Avx<false>, [1: [1 2 3 4 5 6] 2: [1 2 3 4 5 6]], "avx2,fma");
 #[cfg(target_arch = "aarch64")]
 compile!(
     on_neon,
@@ -217,8 +223,8 @@ impl Level {
         of!(self, ROWS)
     }
 
-    const fn any_sum(self) -> bool {
-        of!(self, ANY_SUM)
+    const fn abilities(self) -> Abilities {
+        of!(self, CAN)
     }
 
     /// How inputs of products are stored.
@@ -322,7 +328,7 @@ fn constants<I: Iterator<Item = i32>>(
     conv: &ConvI8<'_>,
     weights: impl Fn(usize) -> I,
 ) -> Option<(Vec<i32>, Scales)> {
-    let (lanes, channels) = (level.sums(), conv.output.c as usize);
+    let channels = conv.output.c as usize;
     let word = |words: &[[u8; 4]], channel: usize| words.get(channel).map(|word| i32::from_le_bytes(*word));
     let mut numbers = Vec::with_capacity(channels);
     for channel in 0..channels {
@@ -334,12 +340,12 @@ fn constants<I: Iterator<Item = i32>>(
             reach: weights(channel).fold(0, bound),
         });
     }
-    let (scales, mut bias) = Scales::new(lanes, level.any_sum(), &numbers)?;
+    let (scales, mut bias) = Scales::new(level.abilities(), &numbers, conv.output_zero)?;
     let raised = if level.format() == Format::Raised { 128 } else { 0 };
     for (channel, bias) in bias.iter_mut().enumerate() {
         *bias = weights(channel).fold(*bias, |sum, weight| sum.wrapping_sub(raised * weight));
     }
-    bias.resize(channels.next_multiple_of(lanes), 0);
+    bias.resize(channels.next_multiple_of(level.sums()), 0);
     Some((bias, scales))
 }
 
@@ -382,7 +388,7 @@ impl Panels {
         let groups = len.div_ceil(format.group());
         let depth = [kh, taps, groups, passes];
         let size = depth.iter().product::<usize>() * columns.next_multiple_of(lanes);
-        let limits = Limits { zero: conv.output_zero, clamp: conv.clamp };
+        let limits = Limits::after(&scales, conv.output_zero, conv.clamp);
         let mut panels = Self { level, weights: Aligned::new(size), bias, scales, limits, columns, depth };
         for number in 0..panels.count() {
             let Range { start, end } = panels.panel(number);
@@ -467,7 +473,7 @@ impl Panels {
             weights: weights.as_ptr(),
             bias: bias.as_ptr(),
             scales: scales.as_ptr(),
-            left: self.scales.left,
+            how: self.scales.how,
             columns: end - column,
             output: output[column..].as_mut_ptr(),
             stride: self.columns,
@@ -531,13 +537,14 @@ impl Depthwise {
                 }
             }
         }
+        let limits = Limits::after(&scales, conv.output_zero, conv.clamp);
         let columns = [kw, usize::from(conv.window.dilation[1]), usize::from(conv.window.stride[1])];
         Some(Self {
             level,
             weights: packed,
             bias,
             scales,
-            limits: Limits { zero: conv.output_zero, clamp: conv.clamp },
+            limits,
             channels,
             columns,
             width: conv.output.w as usize,
@@ -580,7 +587,7 @@ impl Depthwise {
             weights: self.weights.as_ptr().cast(),
             bias: self.bias.as_ptr(),
             scales: self.scales.from(0).as_ptr(),
-            left: self.scales.left,
+            how: self.scales.how,
             limits: self.limits,
         };
         // SAFETY: a level is proof that the CPU has its instructions. All slices are as long as the assertions say.
@@ -594,16 +601,19 @@ pub(crate) struct Binary {
     level: Level,
     kind: BinaryKind,
     quant: BinaryQuant,
+    weighted: Option<Weighted>,
     scales: [Scales; 3],
 }
 
 impl Binary {
     /// `None` where numbers lie outside what the kernels can do.
     pub(crate) fn new(level: Level, kind: BinaryKind, quant: BinaryQuant) -> Option<Self> {
-        let lanes = level.sums();
+        // Only the result of a product has the size of sums of a convolution.
+        let can =
+            Abilities { short: kind == BinaryKind::Mul && level.abilities().short, ..level.abilities() };
         let all = |multiplier: i32, shift: i8, reach: u64| {
             let channel = Channel { multiplier, shift, bias: 0, reach };
-            Scales::new(lanes, level.any_sum(), &vec![channel; lanes]).map(|(scales, _)| scales)
+            Scales::new(can, &vec![channel; can.lanes], quant.output.zero).map(|(scales, _)| scales)
         };
         // A product does not scale its sides.
         let none = Rescale { zero: 0, multiplier: 0, shift: 0 };
@@ -619,21 +629,19 @@ impl Binary {
             all(right.multiplier, right.shift, sides)?,
             all(quant.output.multiplier, quant.output.shift, result)?,
         ];
-        scales.iter().all(|scale| !scale.left).then_some(Self { level, kind, quant, scales })
+        let weighted = Weighted::new(kind, &quant);
+        scales.iter().all(|scale| scale.how != How::Left).then_some(Self {
+            level,
+            kind,
+            quant,
+            weighted,
+            scales,
+        })
     }
 
     /// Combines two slices of one length, the first in place.
     pub(crate) fn apply(&self, a: &mut [i8], b: &[i8]) {
-        let BinaryQuant { a: left, b: right, output, left_shift, clamp } = self.quant;
-        let [x, y, result] = &self.scales;
-        let binary = maps::Binary {
-            kind: self.kind,
-            zeros: [left.zero, right.zero],
-            lift: left_shift.into(),
-            halved: [left, right].map(|side| side.multiplier == 1 << 30 && side.shift == 0 && left_shift > 0),
-            scales: [x, y, result].map(|scale| scale.from(0).as_ptr()),
-            limits: Limits { zero: output.zero, clamp },
-        };
+        let binary = binary::Binary::new(self.kind, &self.quant, self.weighted, &self.scales);
         // SAFETY: a level is proof that the CPU has its instructions; the scales are a vector each.
         unsafe { of!(self.level, binary(&binary, a, b)) }
     }

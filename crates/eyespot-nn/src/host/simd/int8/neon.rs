@@ -31,6 +31,8 @@ impl<const DOT: bool> Int for Neon<DOT> {
     const FORMAT: Format = Format::Signed;
     const ANY_SUM: bool = true;
     type I32 = int32x4_t;
+    /// Whole numbers are scaled as fast.
+    type F32 = int32x4_t;
     type Groups = int8x16_t;
     type Scale = Scale;
 
@@ -61,6 +63,10 @@ impl<const DOT: bool> Int for Neon<DOT> {
     #[inline(always)]
     unsafe fn shift_left(a: int32x4_t, bits: u32) -> int32x4_t {
         vshlq_s32(a, vdupq_n_s32(bits as i32))
+    }
+    #[inline(always)]
+    unsafe fn shift_right(a: int32x4_t, bits: u32) -> int32x4_t {
+        vshlq_s32(a, vdupq_n_s32(-(bits as i32)))
     }
     #[inline(always)]
     unsafe fn splat_group(from: *const u8) -> int8x16_t {
@@ -105,6 +111,10 @@ impl<const DOT: bool> Int for Neon<DOT> {
         // The shift rounds halves up; away from zero they go with one less.
         let sign = vandq_s32(vshrq_n_s32::<31>(scaled), scale.shifted);
         vrshlq_s32(vqaddq_s32(scaled, sign), scale.right)
+    }
+    #[inline(always)]
+    unsafe fn load_floats(from: *const i32) -> int32x4_t {
+        Self::load(from)
     }
     #[inline(always)]
     unsafe fn load_bytes(from: *const i8, n: usize) -> int32x4_t {

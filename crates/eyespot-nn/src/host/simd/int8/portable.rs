@@ -23,6 +23,7 @@ impl Int for Portable {
     const ANY_SUM: bool = true;
     type I32 = V;
     type Groups = [i16; 8];
+    type F32 = V;
     /// Multipliers, shifts to the right and to the left.
     type Scale = [V; 3];
 
@@ -57,6 +58,10 @@ impl Int for Portable {
         a.map(|a| a.wrapping_shl(bits))
     }
     #[inline(always)]
+    unsafe fn shift_right(a: V, bits: u32) -> V {
+        a.map(|a| a.wrapping_shr(bits))
+    }
+    #[inline(always)]
     unsafe fn splat_group(from: *const u8) -> [i16; 8] {
         // SAFETY: the caller says that four bytes are there.
         let [a, b] = from.cast::<[i16; 2]>().read_unaligned();
@@ -82,6 +87,10 @@ impl Int for Portable {
             let lifted = sums[at].wrapping_shl(left[at] as u32);
             requant::rounding_shift(requant::high_mul(lifted, multipliers[at]), right[at] as u32)
         })
+    }
+    #[inline(always)]
+    unsafe fn load_floats(from: *const i32) -> V {
+        Self::load(from)
     }
     #[inline(always)]
     unsafe fn load_bytes(from: *const i8, n: usize) -> V {

@@ -45,6 +45,8 @@ struct Case {
     clamp: [i8; 2],
     /// The largest shift to the left.
     left: i8,
+    /// Multipliers of few bits.
+    short: bool,
     seed: u32,
 }
 
@@ -53,11 +55,11 @@ fn cases(depthwise: bool) -> impl Strategy<Value = Case> {
     let most = if cfg!(miri) { 6u32 } else { 90 };
     let weight_zero = prop_oneof![3 => Just(0i16), 1 => -128i16..=127];
     let clamps = prop_oneof![Just([-128i8, 127]), any::<[i8; 2]>()];
-    let numbers = (weight_zero, any::<[i8; 2]>(), clamps, -2i8..=2, any::<u32>());
+    let numbers = (weight_zero, any::<[i8; 2]>(), clamps, -2i8..=2, any::<bool>(), any::<u32>());
     (window, 1u32..=11, 1u32..=24, 1..=most, 1..=most, numbers).prop_filter_map(
         "the window has no place",
         move |((kh, kw, sy, sx, dy, dx, py, px), h, w, depth, channels, numbers)| {
-            let (weight_zero, zeros, [a, b], left, seed) = numbers;
+            let (weight_zero, zeros, [a, b], left, short, seed) = numbers;
             let window = Window {
                 kernel: [kh, kw],
                 stride: [sy, sx],
@@ -74,7 +76,7 @@ fn cases(depthwise: bool) -> impl Strategy<Value = Case> {
             let output = Shape::new(side(h, 0)?, side(w, 1)?, channels);
             let clamp = [a.min(b), a.max(b)];
             let input = Shape::new(h, w, depth);
-            Some(Case { depthwise, window, input, output, weight_zero, zeros, clamp, left, seed })
+            Some(Case { depthwise, window, input, output, weight_zero, zeros, clamp, left, short, seed })
         },
     )
 }
@@ -91,7 +93,7 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
         .iter()
         .map(|&[a, b, c, sign]| {
             // Now and then as large as can be.
-            let top = if c % 16 == 0 { 0x7f } else { 0 };
+            let top = if c % 16 == 0 && !case.short { 0x7f } else { 0 };
             [a, b, c & 1, top].map(|byte: u8| byte ^ (sign % 2 * 255))
         })
         .collect();
@@ -101,9 +103,14 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
         .as_chunks()
         .0
         .iter()
-        .map(|&[a, b, c, d]| if d % 16 == 0 { [0; 4] } else { [a, b, c, d & 0x3f | 0x40] })
+        .map(|&[a, b, c, d]| match d & 0x3f | 0x40 {
+            _ if d % 16 == 0 => [0; 4],
+            top if case.short => [0, 0, 0, top],
+            top => [a, b, c, top],
+        })
         .collect();
     let shift = |byte: u8| match byte % 11 {
+        small if case.short => -((small % 10) as i8),
         0 => -31,
         1 => case.left,
         other => -(other as i8) - 4,
@@ -131,6 +138,10 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
     }
     let mut taken = 0;
     for level in Level::all() {
+        if case.short {
+            let (_, scales) = constants(level, &conv, |_| std::iter::empty()).unwrap();
+            prop_assert_eq!(scales.how == How::Short, level.abilities().short);
+        }
         // From some row on, as a thread gets it.
         let first = case.seed as usize % case.output.h as usize;
         let mut found = vec![0x55; case.output.len()];
@@ -158,6 +169,52 @@ fn rescales() -> impl Strategy<Value = Rescale> {
     (any::<i8>(), numbers).prop_map(|(zero, (multiplier, shift))| Rescale { zero, multiplier, shift })
 }
 
+/// Sums around each at which the output becomes another one.
+#[test]
+fn short_scales_round_as_long_ones() {
+    for (fraction, bits) in [(1, 1), (3, 2), (9, 4), (21, 5), (63, 6), (77, 7), (255, 8), (2049, 12)] {
+        for right in 0..=16 - bits {
+            let multiplier: i32 = fraction << (31 - bits);
+            let factor = f64::from(fraction) / 2f64.powi(bits + right);
+            for zero in [-128, -7, 0, 127] {
+                let around = |half: i32| {
+                    let sum = ((f64::from(half) - 0.5) / factor).round() as i32;
+                    sum - 2..=sum + 2
+                };
+                let sums: Vec<i32> = (-260..260).flat_map(around).chain([1 << 24, -(1 << 24)]).collect();
+                let channels = sums.len();
+                let conv = ConvI8 {
+                    window: Window { kernel: [1; 2], stride: [1; 2], dilation: [1; 2], pad: [0; 2] },
+                    input: Shape::new(1, 1, 1),
+                    output: Shape::new(1, 1, channels as u32),
+                    weights: &vec![1; channels],
+                    bias: &sums.iter().map(|sum| sum.to_le_bytes()).collect::<Vec<_>>(),
+                    multipliers: &vec![multiplier.to_le_bytes(); channels],
+                    shifts: &vec![-right as i8; channels],
+                    input_zero: 0,
+                    output_zero: zero,
+                    weight_zero: 0,
+                    clamp: [-128, 127],
+                };
+                let mut expected = vec![0; channels];
+                Plain::conv_i8(&conv, &[0], 0, &mut expected, &mut []);
+                for level in Level::all() {
+                    let panels = int8::Conv::new(level, &conv, false).unwrap();
+                    let mut band = Aligned::new(panels.band().div_ceil(4));
+                    let mut found = vec![0; channels];
+                    panels.compute(&[0], 0, &mut found, cast_slice_mut(&mut band));
+                    assert!(
+                        found == expected,
+                        "{fraction} / 2^{} with {zero}, {}",
+                        bits + right,
+                        level.name()
+                    );
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 400 }, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -180,10 +237,18 @@ proptest! {
     }
 
     #[test]
-    fn arithmetic(sides in [rescales(), rescales(), rescales()], kind in 0..3, clamp: [i8; 2], len in 0usize..100, seed: u32) {
+    fn arithmetic(sides in [rescales(), rescales(), rescales()], kind in 0..3, short: bool, clamp: [i8; 2], len in 0usize..100, seed: u32) {
         let kind = [BinaryKind::Add, BinaryKind::Sub, BinaryKind::Mul][kind as usize];
         let clamp = [clamp[0].min(clamp[1]), clamp[0].max(clamp[1])];
-        let [a, b, output] = sides;
+        let [mut a, mut b, mut output] = sides;
+        if short {
+            // Sides in steps of 1/2^10, and as many bits for the result.
+            for side in [&mut a, &mut b] {
+                side.multiplier &= -1 << (21 - i32::from(side.shift)).min(30);
+            }
+            output.multiplier &= -1 << 21;
+            output.shift = output.shift.max(-6);
+        }
         let quant = BinaryQuant { a, b, output, left_shift: 20, clamp };
         let (x, y) = (signed(seed, len), signed(!seed, len));
         let shape = Shape::new(1, 1, len as u32);
@@ -191,7 +256,13 @@ proptest! {
         kernels::binary_i8(kind, &quant, (shape, shape), &mut expected, &y);
         for level in Level::all() {
             let mut found = x.clone();
-            Binary::new(level, kind, quant).unwrap().apply(&mut found, &y);
+            let binary = Binary::new(level, kind, quant).unwrap();
+            if short && kind == BinaryKind::Mul {
+                prop_assert_eq!(binary.scales[2].how == How::Short, level.abilities().short);
+            } else if short && [a, b].iter().all(|side| side.shift > -10) {
+                prop_assert!(binary.weighted.is_some());
+            }
+            binary.apply(&mut found, &y);
             prop_assert!(found == expected, "{}", level.name());
         }
     }
@@ -440,7 +511,7 @@ fn numbers_that_are_too_large_are_not_taken() {
         assert!(taken(&conv));
         assert!(!taken(&ConvI8 { multipliers: &[(-1i32).to_le_bytes()], ..conv }));
         // The common kernels wrap.
-        assert_eq!(taken(&ConvI8 { shifts: &[24], ..conv }), level.any_sum());
+        assert_eq!(taken(&ConvI8 { shifts: &[24], ..conv }), level.abilities().any_sum);
         assert!(!taken(&ConvI8 { weight_zero: i16::MIN, weights: &[127], ..conv }));
     }
 }

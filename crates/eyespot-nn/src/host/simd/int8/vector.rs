@@ -45,10 +45,14 @@ pub(super) trait Int: Copy + Debug {
     const FORMAT: Format;
     /// Can [`rescale`](Self::rescale) take any sum?
     const ANY_SUM: bool;
+    /// Is [`rescale_short`](Self::rescale_short) there, and faster?
+    const SHORT: bool = false;
     /// Sums.
     type I32: Copy;
     /// A group of inputs or weights for each lane.
     type Groups: Copy;
+    /// Floats.
+    type F32: Copy;
     /// Multipliers and shifts of the lanes.
     type Scale: Copy;
 
@@ -61,6 +65,8 @@ pub(super) trait Int: Copy + Debug {
     unsafe fn mul(a: Self::I32, b: Self::I32) -> Self::I32;
     /// Shifts to the left by one number for all.
     unsafe fn shift_left(a: Self::I32, bits: u32) -> Self::I32;
+    /// Shifts to the right by one number for all, keeping the sign.
+    unsafe fn shift_right(a: Self::I32, bits: u32) -> Self::I32;
 
     /// One group for all lanes: four bytes are read.
     unsafe fn splat_group(from: *const u8) -> Self::Groups;
@@ -72,6 +78,14 @@ pub(super) trait Int: Copy + Debug {
     unsafe fn load_scale(from: *const i32) -> Self::Scale;
     /// Sums times their multipliers, shifted and rounded as `kernels::requant` does. With `LEFT` some shifts go to the left.
     unsafe fn rescale<const LEFT: bool>(sums: Self::I32, scale: &Self::Scale) -> Self::I32;
+
+    /// Floats that are stored as their bits.
+    unsafe fn load_floats(from: *const i32) -> Self::F32;
+    /// `sum * factor + summand`, and the third number with the sign of the sum, to the nearest whole number.
+    #[inline(always)]
+    unsafe fn rescale_short(sums: Self::I32, _numbers: &[Self::F32; 3]) -> Self::I32 {
+        sums
+    }
 
     /// The first `n` bytes with their signs, the rest zeros.
     unsafe fn load_bytes(from: *const i8, n: usize) -> Self::I32;

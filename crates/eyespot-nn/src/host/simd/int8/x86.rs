@@ -39,8 +39,10 @@ impl Int for Vnni512 {
     const TABLE: usize = 64;
     const FORMAT: Format = Format::Raised;
     const ANY_SUM: bool = false;
+    const SHORT: bool = true;
     type I32 = __m512i;
     type Groups = __m512i;
+    type F32 = __m512;
     type Scale = Scale512;
 
     #[inline(always)]
@@ -70,6 +72,10 @@ impl Int for Vnni512 {
     #[inline(always)]
     unsafe fn shift_left(a: __m512i, bits: u32) -> __m512i {
         _mm512_sll_epi32(a, _mm_cvtsi32_si128(bits as i32))
+    }
+    #[inline(always)]
+    unsafe fn shift_right(a: __m512i, bits: u32) -> __m512i {
+        _mm512_sra_epi32(a, _mm_cvtsi32_si128(bits as i32))
     }
     #[inline(always)]
     unsafe fn splat_group(from: *const u8) -> __m512i {
@@ -108,6 +114,18 @@ impl Int for Vnni512 {
         _mm512_srav_epi32(_mm512_sub_epi32(scaled, negative), scale.right)
     }
     #[inline(always)]
+    unsafe fn load_floats(from: *const i32) -> __m512 {
+        _mm512_loadu_ps(from.cast())
+    }
+    #[inline(always)]
+    unsafe fn rescale_short(sums: __m512i, [factor, summand, away]: &[__m512; 3]) -> __m512i {
+        let scaled = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), *factor, *summand);
+        // `away`, which is positive, or the sign of the sum.
+        let away =
+            _mm512_ternarylogic_epi32::<0xF8>(_mm512_castps_si512(*away), sums, _mm512_set1_epi32(i32::MIN));
+        _mm512_cvtps_epi32(_mm512_add_ps(scaled, _mm512_castsi512_ps(away)))
+    }
+    #[inline(always)]
     unsafe fn load_bytes(from: *const i8, n: usize) -> __m512i {
         _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(mask16(n), from))
     }
@@ -124,7 +142,12 @@ impl Int for Vnni512 {
     }
     #[inline(always)]
     unsafe fn store_four(to: [*mut i8; 4], values: [__m512i; 4], limits: &Limits, n: usize) {
-        let [p, q, r, s] = quarters(values, limits);
+        let bytes = bytes_of(values, limits);
+        if n == 16 && (1..4).all(|at| to[at] == to[0].wrapping_add(16 * at)) {
+            _mm512_storeu_si512(to[0].cast(), bytes);
+            return;
+        }
+        let [p, q, r, s] = quarters(bytes);
         if n == 16 {
             _mm_storeu_si128(to[0].cast(), p);
             _mm_storeu_si128(to[1].cast(), q);
@@ -148,8 +171,13 @@ impl Int for Vnni512 {
     }
     #[inline(always)]
     unsafe fn store_halves(to: *mut i8, step: usize, values: [__m512i; 4], limits: &Limits, n: usize) {
+        let bytes = bytes_of(values, limits);
+        if n == 8 && step == 8 {
+            _mm512_storeu_si512(to.cast(), bytes);
+            return;
+        }
         let mut to = to;
-        for pair in quarters(values, limits) {
+        for pair in quarters(bytes) {
             let second = to.wrapping_add(step);
             if n == 8 {
                 _mm_storel_epi64(to.cast(), pair);
@@ -178,9 +206,9 @@ impl Int for Vnni512 {
     }
 }
 
-/// The outputs of four vectors.
+/// The outputs of four vectors, one after the other.
 #[inline(always)]
-unsafe fn quarters([a, b, c, d]: [__m512i; 4], limits: &Limits) -> [__m128i; 4] {
+unsafe fn bytes_of([a, b, c, d]: [__m512i; 4], limits: &Limits) -> __m512i {
     let zero = _mm512_set1_epi16(limits.zero.into());
     let (low, high) = (_mm512_set1_epi8(limits.clamp[0]), _mm512_set1_epi8(limits.clamp[1]));
     let first = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
@@ -188,7 +216,11 @@ unsafe fn quarters([a, b, c, d]: [__m512i; 4], limits: &Limits) -> [__m128i; 4] 
     let bytes = _mm512_min_epi8(_mm512_max_epi8(_mm512_packs_epi16(first, second), low), high);
     // Each quarter has four values of each vector.
     let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    let bytes = _mm512_permutexvar_epi32(order, bytes);
+    _mm512_permutexvar_epi32(order, bytes)
+}
+
+#[inline(always)]
+unsafe fn quarters(bytes: __m512i) -> [__m128i; 4] {
     [
         _mm512_castsi512_si128(bytes),
         _mm512_extracti32x4_epi32::<1>(bytes),
@@ -230,8 +262,10 @@ impl<const VNNI: bool> Int for Avx<VNNI> {
     const TABLE: usize = 32;
     const FORMAT: Format = if VNNI { Format::Raised } else { Format::Words };
     const ANY_SUM: bool = false;
+    const SHORT: bool = true;
     type I32 = __m256i;
     type Groups = __m256i;
+    type F32 = __m256;
     type Scale = Scale256;
 
     #[inline(always)]
@@ -261,6 +295,10 @@ impl<const VNNI: bool> Int for Avx<VNNI> {
     #[inline(always)]
     unsafe fn shift_left(a: __m256i, bits: u32) -> __m256i {
         _mm256_sll_epi32(a, _mm_cvtsi32_si128(bits as i32))
+    }
+    #[inline(always)]
+    unsafe fn shift_right(a: __m256i, bits: u32) -> __m256i {
+        _mm256_sra_epi32(a, _mm_cvtsi32_si128(bits as i32))
     }
     #[inline(always)]
     unsafe fn splat_group(from: *const u8) -> __m256i {
@@ -301,6 +339,16 @@ impl<const VNNI: bool> Int for Avx<VNNI> {
         let scaled = _mm256_blend_epi32::<0xAA>(even, _mm256_add_epi64(odd, odd));
         let negative = _mm256_srlv_epi32(sums, scale.sign);
         _mm256_srav_epi32(_mm256_sub_epi32(scaled, negative), scale.right)
+    }
+    #[inline(always)]
+    unsafe fn load_floats(from: *const i32) -> __m256 {
+        _mm256_loadu_ps(from.cast())
+    }
+    #[inline(always)]
+    unsafe fn rescale_short(sums: __m256i, [factor, summand, away]: &[__m256; 3]) -> __m256i {
+        let scaled = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), *factor, *summand);
+        let sign = _mm256_and_ps(_mm256_castsi256_ps(sums), _mm256_set1_ps(-0.0));
+        _mm256_cvtps_epi32(_mm256_add_ps(scaled, _mm256_or_ps(*away, sign)))
     }
     #[inline(always)]
     unsafe fn load_bytes(from: *const i8, n: usize) -> __m256i {

@@ -15,8 +15,30 @@ pub(crate) struct Planes {
     height: u16,
 }
 
+/// How pictures are turned before they are shown: cameras that are held upright say so instead of turning them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Turn {
+    #[default]
+    None,
+    /// A quarter to the right.
+    Right,
+    Half,
+    /// A quarter to the left.
+    Left,
+}
+
+impl Turn {
+    /// The size of a turned picture.
+    pub(crate) const fn size<T: Copy>(self, (width, height): (T, T)) -> (T, T) {
+        match self {
+            Self::None | Self::Half => (width, height),
+            Self::Right | Self::Left => (height, width),
+        }
+    }
+}
+
 impl Planes {
-    pub(crate) fn copy(&mut self, yuv: &DecodedYUV<'_>) {
+    pub(crate) fn copy(&mut self, yuv: &DecodedYUV<'_>, turn: Turn) {
         let (width, height) = yuv.dimensions();
         let (strides, halves) = (yuv.strides(), (width.div_ceil(2), height.div_ceil(2)));
         self.bytes.clear();
@@ -25,10 +47,18 @@ impl Planes {
             (yuv.u(), strides.1, halves.0, halves.1),
             (yuv.v(), strides.2, halves.0, halves.1),
         ] {
-            for line in plane.chunks(stride.max(1)).take(rows) {
-                self.bytes.extend_from_slice(line.get(..row).unwrap_or(line));
+            let lines = plane.chunks(stride.max(1)).take(rows).map(|line| line.get(..row).unwrap_or(line));
+            match turn {
+                Turn::None => lines.for_each(|line| self.bytes.extend_from_slice(line)),
+                Turn::Half => {
+                    let start = self.bytes.len();
+                    lines.for_each(|line| self.bytes.extend_from_slice(line));
+                    self.bytes[start..].reverse();
+                }
+                Turn::Right | Turn::Left => quarter(lines, [row, rows], turn == Turn::Right, &mut self.bytes),
             }
         }
+        let (width, height) = turn.size((width, height));
         self.width = u16::try_from(width).unwrap_or(u16::MAX);
         self.height = u16::try_from(height).unwrap_or(u16::MAX);
     }
@@ -54,6 +84,34 @@ impl Planes {
         let (u, v) = rest.split_at_checked(chroma)?;
         let view = ImageView::yuv420((y, width), (u, half), (v, half), self.width, self.height).ok()?;
         Some(view.with_encoding(encoding))
+    }
+}
+
+/// Adds the lines of a plane of `[width, height]`, turned by a quarter.
+fn quarter<'a>(
+    lines: impl Iterator<Item = &'a [u8]>,
+    [width, height]: [usize; 2],
+    right: bool,
+    bytes: &mut Vec<u8>,
+) {
+    /// A line goes to one column: so many at a time, and whole cache lines are written.
+    const LINES: usize = 64;
+    let start = bytes.len();
+    bytes.resize(start + width * height, 0);
+    let turned = &mut bytes[start..];
+    let lines: Vec<&[u8]> = lines.collect();
+    for (number, lines) in lines.chunks(LINES).enumerate() {
+        for (x, row) in turned.chunks_exact_mut(height.max(1)).enumerate() {
+            let from = if right { x } else { width - 1 - x };
+            let value = |line: &&[u8]| line.get(from).copied().unwrap_or(0);
+            let first = number * LINES;
+            if right {
+                let row = &mut row[height - first - lines.len()..height - first];
+                row.iter_mut().rev().zip(lines).for_each(|(to, line)| *to = value(line));
+            } else {
+                row[first..].iter_mut().zip(lines).for_each(|(to, line)| *to = value(line));
+            }
+        }
     }
 }
 

@@ -18,7 +18,8 @@ use crate::{MediaError, MediaSource, sniff};
 /// Frames from a video file: MP4 with H.264 of 8 bits, 4:2:0, progressive.
 ///
 /// Frames come in display order with the times of the file (edit lists applied), as planar YUV with the encoding
-/// that the file states; a file that states none counts as BT.709 from 720 lines up and as BT.601 below.
+/// that the file states; a file that states none counts as BT.709 from 720 lines up and as BT.601 below. A video that
+/// says that it was taken with the camera on its side is turned upright.
 ///
 /// Frames that the options leave out are decoded only where others depend on them. A frame that can't be decoded
 /// gives [`MediaError::CorruptFrame`] and the next call goes on. Of a file that is cut short, the frames that are
@@ -171,7 +172,7 @@ impl VideoSource {
         let (Ok(width), Ok(height)) = (u16::try_from(sps.width), u16::try_from(sps.height)) else {
             return Err(broken("its frames are too large"));
         };
-        self.size = (width, height);
+        self.size = self.track.turn.size((width, height));
         let colour = self.track.colour;
         let matrix = sps.matrix.or(colour.map(|colour| colour.matrix)).filter(|&matrix| matrix != 2);
         let full = sps.full_range.or(colour.map(|colour| colour.full_range)).unwrap_or(false);
@@ -324,7 +325,7 @@ impl VideoSource {
         let yuv = output?;
         let Reverse((_, shown)) = self.pending.pop()?;
         let number = wanted_of(&self.numbers, self.wanted, shown)?;
-        self.planes.copy(&yuv);
+        self.planes.copy(&yuv, self.track.turn);
         Some(number)
     }
 
@@ -337,7 +338,7 @@ impl VideoSource {
         {
             let number = wanted_of(&self.numbers, self.wanted, shown);
             if number.is_some() {
-                self.planes.copy(&yuv);
+                self.planes.copy(&yuv, self.track.turn);
             }
             return Ok(number);
         }

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use super::boxes::{Boxes, Fields, FourCc, child, descend};
 use super::fragments::Fragments;
 use super::samples::{self, Sample};
+use crate::planes::Turn;
 
 /// Why the index of a file can't be read.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ pub(crate) struct VideoTrack {
     /// Sequence and picture parameter sets, without start codes.
     pub(crate) parameter_sets: Vec<Vec<u8>>,
     pub(crate) colour: Option<Colour>,
+    pub(crate) turn: Turn,
     edits: Vec<Edit>,
 }
 
@@ -173,7 +175,9 @@ fn read_track(
         config.and_then(avc_configuration).ok_or(Mp4Error::Broken("H.264 configuration"))?;
     let timescale =
         descend(trak, &[b"mdia", b"mdhd"]).and_then(timescale).ok_or(Mp4Error::Broken("no timescale"))?;
-    let id = child(trak, b"tkhd").and_then(track_id).ok_or(Mp4Error::Broken("no track header"))?;
+    let header = child(trak, b"tkhd").ok_or(Mp4Error::Broken("no track header"))?;
+    let id = track_id(header).ok_or(Mp4Error::Broken("no track header"))?;
+    let turn = turn(header).unwrap_or_default();
     let samples = match samples::read(stbl, file_len) {
         Err(_) if fragmented => Vec::new(),
         result => result?,
@@ -182,7 +186,7 @@ fn read_track(
         .and_then(|elst| read_edits(elst, movie_timescale, timescale, fragmented))
         .unwrap_or_default();
     let colour = child(inside, b"colr").and_then(colour);
-    Ok((id, VideoTrack { samples, timescale, length_size, parameter_sets, colour, edits }))
+    Ok((id, VideoTrack { samples, timescale, length_size, parameter_sets, colour, turn, edits }))
 }
 
 fn track_id(tkhd: &[u8]) -> Option<u32> {
@@ -191,6 +195,31 @@ fn track_id(tkhd: &[u8]) -> Option<u32> {
     fields.versioned(version)?;
     fields.versioned(version)?;
     fields.u32()
+}
+
+/// How a track header's matrix turns the pictures (ISO/IEC 14496-12, 8.3.2). Other matrices than turns are no turn.
+fn turn(tkhd: &[u8]) -> Option<Turn> {
+    let mut fields = Fields(tkhd);
+    let (version, _) = fields.version_flags()?;
+    fields.versioned(version)?;
+    fields.versioned(version)?;
+    // The track and a reserved word; the duration; layer, group, volume.
+    fields.bytes(8)?;
+    fields.versioned(version)?;
+    fields.bytes(16)?;
+    let mut matrix = [0; 5];
+    for value in &mut matrix {
+        *value = fields.u32()?.cast_signed();
+    }
+    const ONE: i32 = 1 << 16;
+    // Its rows are `a b u` and `c d v`.
+    let [a, b, _, c, d] = matrix;
+    match [a, b, c, d] {
+        [0, ONE, b, 0] if b == -ONE => Some(Turn::Right),
+        [a, 0, 0, d] if a == -ONE && d == -ONE => Some(Turn::Half),
+        [0, b, ONE, 0] if b == -ONE => Some(Turn::Left),
+        _ => None,
+    }
 }
 
 /// Length size and parameter sets of an `avcC` box (ISO/IEC 14496-15, 5.3.3.1).

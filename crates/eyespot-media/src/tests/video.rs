@@ -112,6 +112,61 @@ fn main_and_high_clips_agree_with_ffmpeg() {
     }
 }
 
+/// Telephones write the picture as the sensor lies and say how it was held. ffmpeg turns it, and so does this.
+#[test]
+fn videos_that_say_so_are_turned_upright() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let plain = folder.path().join("plain.mp4");
+    make_video(
+        &plain,
+        &[
+            "testsrc2=size=150x98:rate=5:duration=1",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:v",
+            "libx264",
+            "-profile:v",
+            "baseline",
+        ],
+    );
+    let bytes = fs::read(&plain).unwrap();
+    let header = bytes.windows(4).position(|name| name == b"tkhd").unwrap();
+    // Behind version 0 of the header's other fields.
+    let matrix = header + 4 + 40;
+    assert_eq!(bytes[matrix..matrix + 4], 0x1_0000_u32.to_be_bytes());
+    let upright = read_all(&mut VideoSource::open(&plain, VideoOptions::default()).unwrap());
+    for (turn, size) in [
+        ([1, 0, 0, 1], (150, 98)),
+        ([0, 1, -1, 0], (98, 150)),
+        ([-1, 0, 0, -1], (150, 98)),
+        ([0, -1, 1, 0], (98, 150)),
+        // Sheared: no turn.
+        ([1, 1, 0, 1], (150, 98)),
+    ] {
+        let mut bytes = bytes.clone();
+        for (value, place) in turn.map(i32::cast_unsigned).iter().zip([0, 4, 12, 16]) {
+            bytes[matrix + place..][..4].copy_from_slice(&(value << 16).to_be_bytes());
+        }
+        let turned = folder.path().join("turned.mp4");
+        fs::write(&turned, bytes).unwrap();
+        let mut source = VideoSource::open(&turned, VideoOptions::default()).unwrap();
+        assert_eq!(source.size(), size);
+        let frames = read_all(&mut source);
+        assert_eq!(frames.len(), 5);
+        if turn == [1, 1, 0, 1] {
+            assert_eq!(frames, upright);
+            continue;
+        }
+        let reference = reference(&turned);
+        for (frame, expected) in frames.iter().zip(reference.chunks_exact(reference.len() / 5)) {
+            assert!(frame.2 == expected, "{turn:?}, frame {}", frame.0);
+        }
+    }
+}
+
 /// Options pick among the same frames that a full run gives, also where whole groups of pictures are skipped.
 #[test]
 fn options_skip_without_changing_frames() {

@@ -110,6 +110,12 @@ fn what_is_no_project_or_no_name_is_refused() {
     }
     let other = ProjectWriter::open(folder.path(), ProjectType::Videos);
     assert!(matches!(other, Err(ProjectError::Mixed { .. })));
+    // Images beside a `meta.json` of something else.
+    std::fs::write(folder.path().join("meta.json"), "{}").unwrap();
+    std::fs::create_dir(folder.path().join("images")).unwrap();
+    assert!(!Project::is_one(folder.path()));
+    std::fs::create_dir(folder.path().join("images/img")).unwrap();
+    assert!(Project::is_one(folder.path()));
     std::fs::write(folder.path().join("meta.json"), "{").unwrap();
     assert!(matches!(Project::open(folder.path()), Err(ProjectError::Format { .. })));
 }

@@ -33,10 +33,14 @@ pub struct ProjectItem {
 }
 
 impl Project {
-    /// Is this folder a project?
+    /// Is this folder a project with a dataset? Others keep a `meta.json` of their own beside their images.
     #[must_use]
     pub fn is_one(folder: &Path) -> bool {
+        let is_dataset = |name: &String| {
+            [IMAGES, VIDEOS, NESTED].iter().any(|inside| folder.join(name).join(inside).is_dir())
+        };
         folder.join(META).is_file()
+            && names(folder, Path::is_dir).is_ok_and(|names| names.iter().any(is_dataset))
     }
 
     /// Reads the meta of a project and lists its files. A folder of it without `img` or `video` is no dataset.
@@ -45,7 +49,7 @@ impl Project {
     /// [`ProjectError`].
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, ProjectError> {
         let folder = folder.as_ref().to_path_buf();
-        if !Self::is_one(&folder) {
+        if !folder.join(META).is_file() {
             return Err(ProjectError::NoProject { folder });
         }
         let meta = read(&folder.join(META))?;

@@ -104,7 +104,9 @@ def ncnn_model(files):
         shape = "[" + ",".join(map(str, files["shape"])) + "]f32"
         names = [f"{key}={files['ncnn']}.{end}" for key, end in (("ncnnparam", "param"), ("ncnnbin", "bin"))]
         if pnnx.exists():
-            command = [pnnx, files["onnx"], f"inputshape={shape}", "fp16=0", *names]
+            plain = files["ncnn"].with_suffix(".plain.onnx")
+            subprocess.run([sys.executable, HERE / "models.py", "focus", files["onnx"], plain], check=True)
+            command = [pnnx, plain, f"inputshape={shape}", "fp16=0", *names]
             subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=files["onnx"].parent)
     return pathlib.Path(f"{files['ncnn']}.param").exists()
 

@@ -2,6 +2,7 @@
 real weights are not at hand. What a network costs does not depend on its weights.
 
 Usage: models.py VARIANT SIDE PATH    (VARIANT: nano, tiny or s)
+       models.py focus FROM TO        (the same network without strided slices, which ncnn has not)
 """
 
 import sys
@@ -136,5 +137,61 @@ def yolox(variant, side):
     return model
 
 
+def without_focus(model):
+    """The convolution over every second pixel of four shifted images is one over all pixels, twice as large."""
+    graph = model.graph
+    made_by = {output: node for node in graph.node for output in node.output}
+    values = {tensor.name: tensor for tensor in graph.initializer}
+
+    def constant(name):
+        if name in values:
+            return numpy_helper.to_array(values[name])
+        return numpy_helper.to_array(made_by[name].attribute[0].t)
+
+    def start(name):
+        """Image and first row and column of a quarter."""
+        place = [0, 0]
+        while name in made_by and made_by[name].op_type == "Slice":
+            slice_ = made_by[name]
+            place[int(constant(slice_.input[3])[0]) - 2] = int(constant(slice_.input[1])[0])
+            name = slice_.input[0]
+        return name, place
+
+    for node in graph.node:
+        source = made_by.get(node.input[0]) if node.op_type == "Conv" else None
+        if source is None or source.op_type != "Concat" or len(source.input) != 4:
+            continue
+        quarters = [start(name) for name in source.input]
+        if any(name != quarters[0][0] for name, _ in quarters):
+            continue
+        weights = constant(node.input[1])
+        outputs, depth, side, _ = weights.shape
+        wide = numpy.zeros((outputs, depth // 4, 2 * side, 2 * side), numpy.float32)
+        for quarter, (_, (y, x)) in enumerate(quarters):
+            wide[:, :, y::2, x::2] = weights[:, quarter * depth // 4 : (quarter + 1) * depth // 4]
+        graph.initializer.append(numpy_helper.from_array(wide, "focus"))
+        bias = node.input[2:]
+        kept = [other for other in graph.node if other is not node]
+        merged = helper.make_node(
+            "Conv", [quarters[0][0], "focus", *bias], list(node.output), kernel_shape=[2 * side] * 2, strides=[2, 2],
+            pads=[2 * (side // 2)] * 4,
+        )
+        at = list(graph.node).index(node)
+        del graph.node[:]
+        graph.node.extend([*kept[:at], merged, *kept[at:]])
+        break
+    # What nothing reads any more.
+    read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+    for node in reversed(list(graph.node)):
+        if not read.intersection(node.output):
+            graph.node.remove(node)
+            read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+    onnx.checker.check_model(model)
+    return model
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "focus":
+        onnx.save(without_focus(onnx.load(sys.argv[2])), sys.argv[3])
+        sys.exit()
     onnx.save(yolox(sys.argv[1], int(sys.argv[2])), sys.argv[3])

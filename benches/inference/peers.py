@@ -64,12 +64,15 @@ def ncnn(shape):
     net.opt.use_bf16_storage = False
     if net.load_param(path + ".param") or net.load_model(path + ".bin"):
         sys.exit(f"ncnn can't read {path}")
-    x = ncnn.Mat(numpy.fromfile(tensor, numpy.float32).reshape(shape[1:]))
+    # The matrix only borrows them.
+    values = numpy.fromfile(tensor, numpy.float32).reshape(shape[1:])
+    x = ncnn.Mat(values)
     first, last = net.input_names()[0], net.output_names()[0]
 
     def run():
         extractor = net.create_extractor()
         extractor.input(first, x)
+        assert values.size
         return numpy.array(extractor.extract(last)[1])
 
     return ncnn.__version__, before, start, run

@@ -9,6 +9,7 @@ mod places;
 mod pool;
 pub(crate) mod simd;
 mod threads;
+mod winograd;
 
 use std::boxed::Box;
 use std::vec::Vec;
@@ -20,6 +21,7 @@ use self::conv::Conv;
 use self::pool::Max;
 use self::simd::Depthwise;
 use self::threads::Threads;
+use self::winograd::Winograd;
 use crate::check::{bytes_of, element_of, range_of};
 use crate::graph::{
     Activation, Binary, BinaryNumbers, Conv as ConvOp, ConvNumbers, Element, Op, Pool, PoolKind, PoolNumbers,
@@ -56,7 +58,7 @@ pub(crate) struct Local {
     ring: Aligned,
     /// The maxima of some rows.
     highest: Aligned,
-    /// Input rows as quantised convolutions take them, and sums.
+    /// Input rows as quantised convolutions take them, and sums; combinations of tiles and their products.
     band: Aligned,
 }
 
@@ -64,6 +66,7 @@ pub(crate) struct Local {
 #[derive(Debug)]
 enum Kernel {
     Conv(Conv),
+    Winograd(Box<Winograd>),
     Depthwise(Depthwise, Activation),
     MaxPool(Activation),
     ConvPool(Conv, Activation),
@@ -123,6 +126,7 @@ impl<'m> Program<'m> {
             band = band.max(match (kernel, &layer.op) {
                 (Kernel::ConvI8(conv) | Kernel::ConvPoolI8(conv, _), _) => conv.band().div_ceil(4),
                 (Kernel::DepthwiseI8(conv), _) => conv.band().div_ceil(4),
+                (Kernel::Winograd(conv), _) => conv.band(),
                 (Kernel::MeanI8, Op::Mean { output, .. }) => output.shape.c as usize,
                 (Kernel::CopyI8(_), _) => int8_maps::COPY_ROOM.div_ceil(4),
                 (Kernel::AveragePoolI8(_), Op::Pool(pool)) => int8_maps::means_room(pool.input.shape),
@@ -159,11 +163,13 @@ fn kernel(op: &Op, weights: &[u8], level: Level) -> Option<Kernel> {
         Resolved::I8(resolved) => int8::Conv::new(level, &resolved, conv.depthwise).map(Box::new),
         Resolved::F32(_) => None,
     };
+    let constants = |conv: &ConvOp| {
+        Some([weights.get(range_of(&conv.weights))?, weights.get(range_of(&conv.bias))?].map(words))
+    };
+    let shapes = |conv: &ConvOp| [conv.input.shape, conv.output.shape];
     let dense = |conv: &ConvOp| -> Option<Conv> {
         let ConvNumbers::F32(activation) = conv.numbers else { return None };
-        let constants =
-            [weights.get(range_of(&conv.weights))?, weights.get(range_of(&conv.bias))?].map(words);
-        Some(Conv::new(level, conv.window, [conv.input.shape, conv.output.shape], constants, activation))
+        Some(Conv::new(level, conv.window, shapes(conv), constants(conv)?, activation))
     };
     let mapping = |span: &Span| -> Option<Box<[i8; 256]>> {
         let table: &[i8] = cast_slice(weights.get(range_of(span))?);
@@ -171,10 +177,14 @@ fn kernel(op: &Op, weights: &[u8], level: Level) -> Option<Kernel> {
     };
     match op {
         Op::Conv(conv) => match (conv.numbers, conv.depthwise) {
-            (ConvNumbers::F32(_), false) => dense(conv).map(Kernel::Conv),
+            (ConvNumbers::F32(activation), false) => {
+                match Winograd::new(level, conv.window, shapes(conv), constants(conv)?, activation) {
+                    Some(conv) => Some(Kernel::Winograd(Box::new(conv))),
+                    None => dense(conv).map(Kernel::Conv),
+                }
+            }
             (ConvNumbers::F32(activation), true) => {
-                let bytes = [weights.get(range_of(&conv.weights))?, weights.get(range_of(&conv.bias))?];
-                let [taps, bias] = bytes.map(words);
+                let [taps, bias] = constants(conv)?;
                 let shapes = (conv.input.shape, conv.output.shape);
                 let conv = Depthwise::new(level, conv.window, shapes, taps, bias)?;
                 Some(Kernel::Depthwise(conv, activation))
@@ -262,6 +272,14 @@ impl Team<'_> {
                 let chunk = units * conv.unit() * op.output.shape.c as usize;
                 self.threads.chunks(output, chunk, self.locals, |_, number, output| {
                     conv.compute(input, number * units, output);
+                });
+            }
+            (Op::Conv(op), Kernel::Winograd(conv)) => {
+                let (input, output) = places::two::<f32>(arena, &op.input, &op.output)?;
+                let rows = conv.chunk(self.threads.count());
+                let row = op.output.shape.w as usize * op.output.shape.c as usize;
+                self.threads.chunks(output, rows * row, self.locals, |local, number, output| {
+                    conv.compute(input, number * rows, output, &mut local.band);
                 });
             }
             (Op::Conv(op), Kernel::Depthwise(conv, activation)) => {

@@ -15,6 +15,7 @@ mod portable;
 #[cfg(test)]
 mod tests;
 mod vector;
+mod winograd;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -93,6 +94,34 @@ macro_rules! compile {
             pub(super) unsafe fn binary(kind: BinaryKind, a: &mut [f32], b: &[f32]) {
                 // SAFETY: the features are on.
                 unsafe { super::maps::binary::<$S>(kind, a, b) }
+            }
+
+            /// # Safety
+            /// The CPU has the instructions.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn winograd_lines(lines: [&[f32]; 4], to: [&mut [f32]; 4]) {
+                super::winograd::lines(lines, to);
+            }
+
+            /// # Safety
+            /// The CPU has the instructions.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn winograd_pixels(line: &[f32], channels: usize, to: [&mut [f32]; 4]) {
+                super::winograd::pixels(line, channels, to);
+            }
+
+            /// # Safety
+            /// The CPU has the instructions.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn winograd_sums(lines: [&[f32]; 4], to: [&mut [f32]; 2]) {
+                super::winograd::sums(lines, to);
+            }
+
+            /// # Safety
+            /// The CPU has the instructions.
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn winograd_outputs(lines: [&[f32]; 4], bias: &[f32], to: &mut [f32]) {
+                super::winograd::outputs(lines, bias, to);
             }
 
             /// # Safety
@@ -259,6 +288,30 @@ impl Level {
     pub(crate) fn binary(self, kind: BinaryKind, a: &mut [f32], b: &[f32]) {
         // SAFETY: a level is proof that the CPU has its instructions.
         unsafe { call!(self, binary(kind, a, b)) }
+    }
+
+    /// Four lines of an image to their combinations, of the length of the first.
+    pub(crate) fn winograd_lines(self, lines: [&[f32]; 4], to: [&mut [f32]; 4]) {
+        // SAFETY: a level is proof that the CPU has its instructions.
+        unsafe { call!(self, winograd_lines(lines, to)) }
+    }
+
+    /// A combined line to the combinations of its tiles.
+    pub(crate) fn winograd_pixels(self, line: &[f32], channels: usize, to: [&mut [f32]; 4]) {
+        // SAFETY: a level is proof that the CPU has its instructions.
+        unsafe { call!(self, winograd_pixels(line, channels, to)) }
+    }
+
+    /// Four lines of products to two lines of sums, of the length of the first.
+    pub(crate) fn winograd_sums(self, lines: [&[f32]; 4], to: [&mut [f32]; 2]) {
+        // SAFETY: a level is proof that the CPU has its instructions.
+        unsafe { call!(self, winograd_sums(lines, to)) }
+    }
+
+    /// Four lines of sums, and a bias for each channel, to a line of the output.
+    pub(crate) fn winograd_outputs(self, lines: [&[f32]; 4], bias: &[f32], to: &mut [f32]) {
+        // SAFETY: a level is proof that the CPU has its instructions.
+        unsafe { call!(self, winograd_outputs(lines, bias, to)) }
     }
 
     /// Raises values to those of another slice of the same length.

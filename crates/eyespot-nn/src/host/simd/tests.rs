@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::graph::{Activation, BinaryKind, Shape};
 use crate::host::conv::Conv;
+use crate::host::winograd::Winograd;
 use crate::kernels::{self, ConvF32};
 
 /// Numbers in -1 to 1, always the same for a seed.
@@ -150,6 +151,42 @@ proptest! {
     #[test]
     fn depthwise_convolutions(case in cases(true)) {
         check(&case, true)?;
+    }
+
+    #[test]
+    fn tiles_of_two_by_two(
+        size in [7u32..20, 7u32..24], channels in [16u32..40, 16u32..40], pad in [0u16..=2, 0u16..=2],
+        activation in activations(), seed: u32,
+    ) {
+        let window = Window { kernel: [3; 2], stride: [1; 2], dilation: [1; 2], pad };
+        let side = |axis: usize| size[axis] + 2 * u32::from(pad[axis]) - 2;
+        let shapes = [Shape::new(size[0], size[1], channels[0]), Shape::new(side(0), side(1), channels[1])];
+        let [input, output] = shapes;
+        let tiles = output.h.div_ceil(2) * output.w.div_ceil(2);
+        let values = numbers(seed, input.len());
+        let weights = bytes(&numbers(seed ^ 0x55, 9 * (input.c * output.c) as usize));
+        let bias = bytes(&numbers(seed ^ 0xAA, output.c as usize));
+        let plain = ConvF32 { window, input, output, weights: &weights, bias: &bias, activation };
+        let mut expected = vec![0.0; output.len()];
+        kernels::conv_f32(&plain, &values, 0, &mut expected, &mut vec![0.0; 18 * input.c as usize]);
+        for level in Level::all() {
+            let conv = Winograd::new(level, window, shapes, [&weights, &bias], activation);
+            prop_assert_eq!(conv.is_some(), tiles >= 16);
+            let Some(conv) = conv else { continue };
+            // What was there before does not matter.
+            let mut band = vec![f32::NAN; conv.band()];
+            let mut found = vec![f32::NAN; output.len()];
+            conv.compute(&values, 0, &mut found, &mut band);
+            close(&found, &expected, 18 * input.c as usize)?;
+            // In two parts, as threads get them: the same bits.
+            let row = (output.w * output.c) as usize;
+            let first = 2 * (seed as usize % output.h.div_ceil(2) as usize);
+            let mut parts = vec![f32::NAN; output.len()];
+            let (before, after) = parts.split_at_mut(first * row);
+            conv.compute(&values, first, after, &mut band);
+            conv.compute(&values, 0, before, &mut band);
+            prop_assert!(parts == found, "{}", level.name());
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Threads that share the work of a layer. They stay alive between layers, spin for a moment and then sleep.
+//! Threads that share the work of a layer. They stay alive between layers, spin for a moment, let others have the processor
+//! for a moment, and then sleep.
 
 #![allow(unsafe_code, reason = "threads borrow the caller's data while it waits for them")]
 
@@ -17,8 +18,12 @@ type Job<'a> = dyn Fn(usize) + Sync + 'a;
 const OPEN: u64 = 1 << 31;
 const JOINED: u64 = OPEN - 1;
 
-/// Looks at the state before a thread goes to sleep: about 30 microseconds, longer than the pause between layers.
-const SPINS: u32 = if cfg!(miri) { 10 } else { 1500 };
+/// Looks at the state before a thread goes to sleep, some microseconds.
+const SPINS: u32 = if cfg!(miri) { 10 } else { 150 };
+
+/// Looks between which any other thread may run: with those about 30 microseconds, longer than the pause between layers.
+/// Where a decoder works on the same processors, they are its.
+const YIELDS: u32 = if cfg!(miri) { 2 } else { 50 };
 
 struct Shared {
     state: AtomicU64,
@@ -65,14 +70,18 @@ impl Shared {
             (state & OPEN != 0 && state >> 32 != seen).then_some(state)
         };
         loop {
-            for _ in 0..SPINS {
+            for look in 0..SPINS + YIELDS {
                 if self.stop.load(Ordering::SeqCst) {
                     return None;
                 }
                 if let Some(state) = ready() {
                     return Some(state);
                 }
-                core::hint::spin_loop();
+                if look < SPINS {
+                    core::hint::spin_loop();
+                } else {
+                    thread::yield_now();
+                }
             }
             let asleep = &self.asleep[number - 1];
             asleep.store(true, Ordering::SeqCst);

@@ -4,7 +4,8 @@ Usage: compare.py [--engine PATH] [--threads 1,2] [--rounds 12] [--peers onnxrun
 
 Each engine and number of threads is a process of its own. In a round each runs for about a fifth of a second; the table has
 the median over the rounds of the CPU time of a run, of the ratio to ONNX Runtime in the same round, and the least wall time.
-tract has one thread, and is built with Eyespot's program. Needs numpy, onnx and the packages of the peers (onnxruntime, opencv-python-headless, ncnn; pnnx writes ncnn's models).
+tract has one thread, and is built with Eyespot's program. Needs numpy, onnx and the packages of the peers (onnxruntime,
+opencv-python-headless, ncnn; pnnx writes ncnn's models).
 
 With --int8 the same models are quantised with photos, by Eyespot's converter and by `onnxruntime.quantization`, and take turns
 with the others; a last column says how many times as fast as the same engine's fp32 they are (median over the rounds). Models
@@ -33,6 +34,8 @@ MODELS = {
     "fastestdet": ([3, 352, 352], 1, "fastestdet_352.onnx"),
     "osnet x0.25": ([3, 256, 128], 1, "osnet_x0_25_market1501.onnx"),
 }
+# In Burn; only on demand: it builds for minutes, and torch and transformers write the model.
+BURN = {"rtdetr-v2-r18 640": [3, 640, 640]}
 # int8 from the start: input with the channels last, and the file.
 TFLITE = {
     "person detect": ([96, 96, 1], "mcu/person_detect_96_int8.tflite"),
@@ -55,6 +58,15 @@ def prepare(name, engine, folder):
     subprocess.run([engine, "convert", onnx, "-", eye], check=True, stdout=subprocess.DEVNULL)
     numpy.random.default_rng(1).uniform(0, most, shape).astype(numpy.float32).tofile(tensor)
     return {"onnx": onnx, "eye": eye, "tensor": tensor, "shape": [1, *shape], "ncnn": folder / f"{stem}.ncnn"}
+
+
+def prepare_burn(name, folder):
+    shape, stem = BURN[name], name.replace(" ", "_")
+    onnx, weights, tensor = (folder / f"{stem}.{end}" for end in ("onnx", "safetensors", "f32"))
+    if not weights.exists():
+        subprocess.run([sys.executable, HERE / "models.py", "rtdetr", onnx, weights], check=True, stderr=subprocess.DEVNULL)
+    numpy.random.default_rng(1).uniform(0, 1, shape).astype(numpy.float32).tofile(tensor)
+    return {"onnx": onnx, "burn": weights, "tensor": tensor, "shape": [1, *shape], "ncnn": folder / f"{stem}.ncnn"}
 
 
 def quantize(files, engine, name):
@@ -153,7 +165,11 @@ def compare(name, files, engine, peers, threads, rounds):
     def eyespot(label, model):
         return Worker(label, [engine, "eyespot", files[model], files["tensor"], threads], files)
 
-    workers = [eyespot("Eyespot", "eye")]
+    if "burn" in files:
+        command = [engine, "burn", files["burn"], files["tensor"]]
+        workers = [Worker("Eyespot, Burn", command, files, RAYON_NUM_THREADS=threads)]
+    else:
+        workers = [eyespot("Eyespot", "eye")]
     if "eye int8" in files:
         workers.append(eyespot("Eyespot int8", "eye int8"))
     for peer in peers:
@@ -223,8 +239,9 @@ def main():
     engine = arguments.engine
     if engine is None:
         build = ["cargo", "build", "--release", "--manifest-path", HERE / "Cargo.toml"]
-        features = ["--features", "tract"] if "tract" in arguments.peers.split(",") else []
-        subprocess.run([*build, *features], check=True)
+        features = ["tract"] if "tract" in arguments.peers.split(",") else []
+        features += ["burn"] if any(name in BURN for name in arguments.models) else []
+        subprocess.run([*build, "--features", ",".join(features)], check=True)
         target = os.environ.get("CARGO_TARGET_DIR", HERE / "target")
         engine = pathlib.Path(target) / "release/eyespot-inference"
     folder = engine.parent / "models"
@@ -237,8 +254,9 @@ def main():
             for threads in arguments.threads.split(","):
                 compare_tflite(name, engine.resolve(), folder.resolve(), threads, arguments.rounds)
             continue
-        files = prepare(name, engine.resolve(), folder.resolve())
-        if arguments.int8:
+        burn = name in BURN
+        files = prepare_burn(name, folder.resolve()) if burn else prepare(name, engine.resolve(), folder.resolve())
+        if arguments.int8 and not burn:
             quantize(files, engine.resolve(), name)
         for threads in arguments.threads.split(","):
             compare(name, files, engine.resolve(), arguments.peers.split(","), threads, arguments.rounds)

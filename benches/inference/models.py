@@ -3,6 +3,7 @@ real weights are not at hand. What a network costs does not depend on its weight
 
 Usage: models.py VARIANT SIDE PATH    (VARIANT: nano, tiny or s)
        models.py focus FROM TO        (the same network without strided slices, which ncnn has not)
+       models.py rtdetr ONNX SAFETENSORS    (RT-DETRv2-r18 for 640, by torch and transformers)
 """
 
 import sys
@@ -190,7 +191,49 @@ def without_focus(model):
     return model
 
 
+def write_rtdetr(path, weights):
+    """The network and weights of noise of the test of parity, for ONNX and as Hugging Face saves them."""
+    import pathlib
+
+    import torch
+    from safetensors.torch import save_file
+    from transformers import RTDetrResNetConfig, RTDetrV2Config, RTDetrV2ForObjectDetection
+
+    sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "models/rtdetr/tests/golden"))
+    from rtdetr import NETWORKS
+
+    backbone, rest, _ = NETWORKS["r18"]
+    backbone = RTDetrResNetConfig(out_indices=[2, 3, 4], **backbone)
+    config = RTDetrV2Config(
+        backbone_config=backbone, encoder_in_channels=backbone.hidden_sizes[1:], num_labels=80, **rest
+    )
+    torch.manual_seed(7)
+    model = RTDetrV2ForObjectDetection(config).eval()
+
+    class Outputs(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, images):
+            output = self.model(images)
+            return output.logits, output.pred_boxes
+
+    tensors = {name: tensor for name, tensor in model.state_dict().items() if tensor.is_floating_point()}
+    # The heads are there twice; files have them once.
+    tensors = {name: tensor.clone() for name, tensor in tensors.items() if not name.startswith(("class_embed.", "bbox_embed."))}
+    save_file(tensors, weights)
+    with torch.no_grad():
+        torch.onnx.export(
+            Outputs(), (torch.rand(1, 3, 640, 640),), path, opset_version=17, dynamo=False,
+            input_names=["images"], output_names=["logits", "boxes"],
+        )
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "rtdetr":
+        write_rtdetr(*sys.argv[2:])
+        sys.exit()
     if sys.argv[1] == "focus":
         onnx.save(without_focus(onnx.load(sys.argv[2])), sys.argv[3])
         sys.exit()

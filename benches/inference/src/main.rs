@@ -6,6 +6,8 @@
 //! other); `eyespot-inference profile MODEL.eye INPUT THREADS` prints the time of each layer, `eyespot-inference load
 //! MODEL.eye THREADS` that of loading.
 
+#[cfg(feature = "burn")]
+mod burn;
 #[cfg(feature = "tract")]
 mod tract;
 
@@ -28,6 +30,8 @@ fn main() -> Result {
         ["eyespot", model, input, threads] => eyespot(model, input, threads.parse()?),
         #[cfg(feature = "tract")]
         ["tract", model, input, shape] => tract::run(model, input, shape),
+        #[cfg(feature = "burn")]
+        ["burn", weights, input] => burn::run(weights, input),
         ["convert", from, side, to] => convert(from, side, to),
         ["quantize", from, samples, to] => quantize(from, samples, to),
         ["profile", model, input, threads] => profile(model, input, threads.parse()?),

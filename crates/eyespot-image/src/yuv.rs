@@ -60,10 +60,13 @@ fn mix(
     places: impl Fn(usize) -> [usize; 3],
 ) {
     for (block, taps) in taps.chunks(LANES).enumerate() {
+        // Of a last block that is not full the rest is of no use.
+        let mut block_taps = [Tap::default(); LANES];
+        block_taps[..taps.len()].copy_from_slice(taps);
         // Y, U and V of the pixels before and behind, and their weights.
         let mut values = [[[0; LANES]; 3]; 2];
         let mut weights = [[0; LANES]; 2];
-        for (at, tap) in taps.iter().enumerate() {
+        for (at, tap) in block_taps.iter().enumerate() {
             let (pixels, shares) = (tap.pixels(), tap.weights());
             for side in 0..2 {
                 let [y, u, v] = places(usize::from(pixels[side]));

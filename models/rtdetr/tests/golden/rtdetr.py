@@ -78,5 +78,6 @@ def write(name):
     print(name, logits.shape, "logits", logits.min(), logits.max(), "smallest gap of scores", gap, "boxes", boxes.std(0))
 
 
-for name in sys.argv[1:] or ["small-basic", "small-bottleneck", "r18"]:
-    write(name)
+if __name__ == "__main__":
+    for name in sys.argv[1:] or ["small-basic", "small-bottleneck", "r18"]:
+        write(name)

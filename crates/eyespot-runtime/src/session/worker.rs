@@ -48,7 +48,8 @@ type Item = (FrameBuf, Option<MemoryImage>);
 /// A batch that the model works on while the next one is made ready.
 struct Ahead<'a> {
     batch: Vec<Item>,
-    /// Whoever has the model collects what it was given first: it is kept from other sessions until that is collected.
+    /// Results come in the order of submission, whoever asks: until these came, no other session has its turn. So it is never
+    /// held while the caller or the reader is waited for.
     turn: Turn<'a, BoxedPredictor>,
 }
 
@@ -87,21 +88,17 @@ impl Worker {
             if self.control.stopped() || !self.process(batch, &shared.predictor, &mut ahead, to) {
                 return;
             }
-            match interrupted {
-                Some(job) => {
-                    if !self.finish(&mut ahead, to) {
-                        return;
-                    }
-                    let Job::Failed(error) = job else {
-                        send(to, Message::End);
-                        return;
-                    };
-                    self.control.done.fetch_add(1, Ordering::Relaxed);
-                    if !send(to, failed("", PipelineError::Source(error))) {
-                        return;
-                    }
-                }
-                None => {}
+            let Some(job) = interrupted else { continue };
+            if !self.finish(&mut ahead, to) {
+                return;
+            }
+            let Job::Failed(error) = job else {
+                send(to, Message::End);
+                return;
+            };
+            self.control.done.fetch_add(1, Ordering::Relaxed);
+            if !send(to, failed("", PipelineError::Source(error))) {
+                return;
             }
         }
     }
@@ -117,15 +114,19 @@ impl Worker {
         while batch.len() < self.results.len() {
             let job = match jobs.try_recv() {
                 Ok(job) => job,
-                // No frame waits: nor do the results of those before.
-                Err(_) if !self.finish(ahead, to) => return None,
-                Err(_) => match jobs.recv_timeout(POLL) {
-                    Ok(job) => job,
-                    // The reader waits for a network: who stopped the session does not.
-                    Err(RecvTimeoutError::Timeout) if !self.control.stopped() => continue,
-                    // The session was stopped, or the reader broke down.
-                    Err(_) => return None,
-                },
+                Err(_) => {
+                    // No frame waits: nor do the results of those before.
+                    if !self.finish(ahead, to) {
+                        return None;
+                    }
+                    match jobs.recv_timeout(POLL) {
+                        Ok(job) => job,
+                        // The reader waits for a network: who stopped the session does not.
+                        Err(RecvTimeoutError::Timeout) if !self.control.stopped() => continue,
+                        // The session was stopped, or the reader broke down.
+                        Err(_) => return None,
+                    }
+                }
             };
             match job {
                 Job::Frame(frame, memory) => batch.push((frame, memory)),

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod ahead;
+
 use std::net::TcpListener;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 

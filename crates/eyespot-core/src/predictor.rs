@@ -166,7 +166,7 @@ pub trait Predictor: ErrorType {
         Ok(())
     }
 
-    /// Gives up all batches that are under way, without waiting for them.
+    /// Gives up all batches that are under way.
     fn discard(&mut self) {}
 }
 

@@ -161,6 +161,9 @@ fn values_are_those_of_the_time_when_reading_started() {
         assert_eq!(late.wait().unwrap(), [vec![6.0; 100]]);
         assert_eq!(early.wait().unwrap(), [vec![2.0; 100], vec![2.0; 100]]);
         assert!(Reading::start::<1>(Vec::new()).wait().unwrap().is_empty());
+        // One that nobody waits for leaves its memory fit for the next.
+        drop(Reading::start(vec![tensor(3.0) + 1.0]));
+        assert_eq!(Reading::start(vec![tensor(4.0) + 1.0]).wait().unwrap(), [vec![5.0; 100]]);
     }
 }
 

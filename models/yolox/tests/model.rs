@@ -132,9 +132,12 @@ fn a_gpu_finds_what_the_cpu_finds() {
 #[cfg(feature = "wgpu")]
 #[test]
 fn a_gpu_works_ahead() {
-    let device = DeviceChoice::Gpu(None).open().unwrap();
-    let model = Yolox::build(Variant::Nano.config(), &mut Loader::synthetic(1, 80, device.device())).unwrap();
-    let mut predictor = BurnPredictor::new(model, device).unwrap();
+    let gpu = || {
+        let device = DeviceChoice::Gpu(None).open().unwrap();
+        let mut loader = Loader::synthetic(1, 80, device.device());
+        BurnPredictor::new(Yolox::build(Variant::Nano.config(), &mut loader).unwrap(), device).unwrap()
+    };
+    let mut predictor = gpu();
     let (wide, tall) = (picture(200, 100), picture(50, 120));
     let (first, second) = ([view(&wide, 200, 100)], [view(&tall, 50, 120), view(&wide, 100, 200)]);
     let storage = || [0; 2].map(|_| PredictionsBuf::new(2000, 0, 0));

@@ -136,8 +136,8 @@ impl Worker {
         Some((batch, None))
     }
 
-    /// Predicts, tracks and hands on a batch, or the one before it while the model works on this one; tells whether to go
-    /// on.
+    /// Gives the model a batch. Where it works ahead, the results of the batch before it are handed on, otherwise those of this
+    /// one. Tells whether to go on.
     fn process<'a>(
         &mut self,
         batch: Vec<Item>,
@@ -165,17 +165,15 @@ impl Worker {
         let submitted = self.stage.submit(&mut turn, &frames(&batch));
         self.control.time(|times| times.predict += start.elapsed());
         self.collect(before, &mut turn);
+        if let Ok(true) = submitted {
+            *ahead = Some(Ahead { batch, turn });
+            return self.hand_on(ahead, to);
+        }
         let start = Instant::now();
-        let outcomes = {
-            let (frames, results) = (frames(&batch), &mut self.results[..batch.len()]);
-            match submitted {
-                Ok(true) => {
-                    *ahead = Some(Ahead { batch, turn });
-                    return self.hand_on(ahead, to);
-                }
-                Ok(false) => self.stage.predict(&mut turn, &frames, results),
-                Err(error) => self.stage.each(&mut turn, Err(error), &frames, results),
-            }
+        let (frames, results) = (frames(&batch), &mut self.results[..batch.len()]);
+        let outcomes = match submitted {
+            Ok(_) => self.stage.predict(&mut turn, &frames, results),
+            Err(error) => self.stage.each(&mut turn, Err(error), &frames, results),
         };
         drop(turn);
         self.control.time(|times| times.predict += start.elapsed());

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "session/ahead.rs"]
 mod ahead;
 
 use std::net::TcpListener;

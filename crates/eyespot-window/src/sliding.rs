@@ -102,7 +102,7 @@ impl<P: Predictor, const BATCH: usize> Predictor for SlidingWindow<P, BATCH> {
 }
 
 impl<P: Predictor, const BATCH: usize> SlidingWindow<P, BATCH> {
-    /// Looks at all tiles, batch by batch. A predictor that works ahead gets the next batch before its results of the one
+    /// Looks at all tiles, batch by batch. A predictor that works ahead gets the next batch before the results of the one
     /// before are waited for.
     fn tile_by_tile(
         &mut self,

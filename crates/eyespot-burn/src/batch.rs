@@ -92,9 +92,17 @@ impl Batch {
 
 /// The values of a tensor.
 pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, BurnError> {
-    let execution = |reason: String| BurnError::Execution { reason };
-    let data = tensor.try_into_data().map_err(|error| execution(error.to_string()))?;
-    data.try_into_vec_as::<f32>().map_err(|error| execution(error.to_string()))
+    values(tensor.try_into_data().map_err(failed)?)
+}
+
+/// The values of a tensor that was read.
+pub(crate) fn values(data: TensorData) -> Result<Vec<f32>, BurnError> {
+    data.try_into_vec_as::<f32>().map_err(failed)
+}
+
+/// What the device says.
+pub(crate) fn failed(error: impl core::fmt::Display) -> BurnError {
+    BurnError::Execution { reason: error.to_string() }
 }
 
 pub(crate) struct Clock(Instant);

@@ -1,17 +1,21 @@
 //! A model as a predictor.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
+use burn::tensor::Tensor;
 use eyespot_core::{
     BatchOutput, ErrorType, Frame, InputSize, ModelSpec, PredictOptions, PredictionsMut, Predictor,
 };
 use eyespot_image::{Layout, Letterbox};
 
 use crate::batch::{Batch, Clock, read};
-use crate::gpu::{Frames, Kept, Sparse};
+use crate::gpu::{Frames, Kept, Reading, Selection, Sparse};
 use crate::head::Finder;
 use crate::{BurnDevice, BurnError, BurnModel, DetectorHead, InputFormat};
 
+/// Batches that may be under way: one that the device computes, and one that waits for it.
+const UNDER_WAY: usize = 2;
 /// Largest width and height of an input: with it a batch of one takes 805 MB.
 const LIMIT: u16 = 8192;
 
@@ -25,12 +29,13 @@ pub(crate) fn check(format: &InputFormat, size: InputSize) -> Result<(), BurnErr
     Err(BurnError::InputSize { size, multiple, limit: LIMIT })
 }
 
-/// How long the stages of the last call took, all frames of its batch together.
+/// How long the caller spent in the stages of the last batch that was predicted or collected, all its frames together. What
+/// a device computes between submission and collection shows nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Timings {
     /// Images to tensors.
     pub letterbox: Duration,
-    /// The network, with the way to the device and back.
+    /// Starting the network and waiting for its results, with the way to the device and back.
     pub forward: Duration,
     /// Results of the network to boxes.
     pub decode: Duration,
@@ -45,6 +50,41 @@ enum Input {
     Device(Box<Frames>),
 }
 
+/// Images that became the input of the network.
+#[derive(Debug, Default)]
+struct Images {
+    letterboxes: Vec<Letterbox>,
+    timings: Timings,
+}
+
+/// A network that was started.
+#[derive(Debug)]
+enum Forward {
+    /// In host memory it is done.
+    Host(Vec<Vec<f32>>),
+    /// All results come back.
+    All(Reading),
+    /// The rows that count come back. If that is too many for an image, all results do.
+    Rows(Selection, Vec<Tensor<3>>),
+}
+
+impl Forward {
+    /// Waits for the results.
+    fn wait(self) -> Result<Results, BurnError> {
+        match self {
+            Self::Host(results) => Ok(Results::All(results)),
+            Self::All(reading) => reading.wait().map(Results::All),
+            Self::Rows(selection, results) => {
+                let count = selection.count();
+                match selection.wait()? {
+                    Some(kept) => Ok(Results::Kept(kept, count)),
+                    None => results.into_iter().map(read).collect::<Result<_, _>>().map(Results::All),
+                }
+            }
+        }
+    }
+}
+
 /// What the network gave.
 enum Results {
     /// Each result of all images.
@@ -56,7 +96,8 @@ enum Results {
 /// A model as a predictor, on one device of Burn.
 ///
 /// On a GPU frames go up as they are and become the network's input there, and of results with a
-/// [bound](crate::PortableModel::bounds) only the rows come back that reach the threshold.
+/// [bound](crate::PortableModel::bounds) only the rows come back that reach the threshold. There it works ahead
+/// ([`submit`](Predictor::submit)): the GPU gets the next batch while it computes the one before.
 ///
 /// Memory for images and candidates is kept from call to call. Where a frame has more candidates than there is room
 /// for, the best are kept and the loss is counted.
@@ -68,8 +109,8 @@ pub struct BurnPredictor<M> {
     /// Where the caller asks for no other.
     size: InputSize,
     input: Input,
+    under_way: VecDeque<(Images, Forward)>,
     sparse: Sparse,
-    letterboxes: Vec<Letterbox>,
     finder: Finder,
     timings: Timings,
 }
@@ -93,8 +134,8 @@ impl<M: BurnModel<Head: DetectorHead>> BurnPredictor<M> {
             format,
             size,
             input,
+            under_way: VecDeque::new(),
             sparse: Sparse::default(),
-            letterboxes: Vec::new(),
             finder: Finder::default(),
             timings: Timings::default(),
         };
@@ -140,72 +181,82 @@ impl<M: BurnModel<Head: DetectorHead>> BurnPredictor<M> {
         &self.device
     }
 
-    /// How long the stages of the last call took.
+    /// How long the stages of the last batch took.
     pub const fn timings(&self) -> Timings {
         self.timings
     }
 
     /// Fills the input with images until one fails.
-    fn letterbox(&mut self, frames: &[Frame<'_>], size: InputSize) -> Result<(), BurnError> {
-        self.letterboxes.clear();
+    fn letterbox(
+        &mut self,
+        frames: &[Frame<'_>],
+        options: &PredictOptions<'_>,
+        images: &mut Images,
+    ) -> Result<(), BurnError> {
+        let mut clock = Clock::start();
+        let size = options.img_size_or(self.size);
+        self.resize(size)?;
         match &mut self.input {
             Input::Host(batch) => batch.clear(),
             Input::Device(input) => input.clear(),
         }
-        for frame in frames {
+        let mut push = |frame: &Frame<'_>| {
             let letterbox = Letterbox::of(&frame.image, size, self.format.fit)?;
             match &mut self.input {
                 Input::Host(batch) => batch.push(&frame.image, &letterbox)?,
                 Input::Device(input) => input.push(&frame.image, &letterbox)?,
             }
-            self.letterboxes.push(letterbox);
-        }
-        Ok(())
+            images.letterboxes.push(letterbox);
+            Ok(())
+        };
+        let pushed = frames.iter().try_for_each(&mut push);
+        images.timings.letterbox = clock.lap();
+        pushed
     }
 
-    /// Runs the network on the input.
-    fn forward(&mut self, conf: f32) -> Result<Results, BurnError> {
+    /// Starts the network on the input.
+    fn forward(&mut self, options: &PredictOptions<'_>, images: &mut Images) -> Result<Forward, BurnError> {
+        let mut clock = Clock::start();
+        let forward = self.started(options.conf_or(self.model.head().spec().conf));
+        images.timings.forward = clock.lap();
+        forward
+    }
+
+    fn started(&mut self, conf: f32) -> Result<Forward, BurnError> {
         let input = match &mut self.input {
             Input::Host(batch) => {
-                return batch.run(&self.device, |input| self.model.forward(input)).map(Results::All);
+                return batch.run(&self.device, |input| self.model.forward(input)).map(Forward::Host);
             }
             Input::Device(input) => input.take(),
         };
-        let Some(input) = input else { return Ok(Results::All(Vec::new())) };
+        let Some(input) = input else { return Ok(Forward::Host(Vec::new())) };
         let results = self.model.forward(input);
         // At a threshold of zero every row counts.
-        if let Some(bounds) = self.model.bounds(&results).filter(|_| conf > 0.0) {
-            let [_, count] = bounds.dims();
-            if let Some(kept) = Kept::of(&results, bounds, conf)? {
-                return Ok(Results::Kept(kept, count));
-            }
-        }
-        results.into_iter().map(read).collect::<Result<_, _>>().map(Results::All)
+        Ok(match self.model.bounds(&results).filter(|_| conf > 0.0) {
+            Some(bounds) => Forward::Rows(Selection::start(&results, bounds, conf), results),
+            None => Forward::All(Reading::start(results)),
+        })
     }
 
-    fn run(
+    /// Waits for the results of the network, and finds in them what there is.
+    fn find(
         &mut self,
-        frames: &[Frame<'_>],
+        images: &Images,
+        forward: Forward,
         options: &PredictOptions<'_>,
         out: &mut dyn BatchOutput,
     ) -> Result<(), BurnError> {
         let mut clock = Clock::start();
-        let size = options.img_size_or(self.size);
-        self.resize(size)?;
-        let prepared = self.letterbox(frames, size);
-        self.timings = Timings { letterbox: clock.lap(), ..Timings::default() };
-        let images = self.letterboxes.len();
-        if images == 0 {
-            return prepared;
-        }
-        let results = self.forward(options.conf_or(self.model.head().spec().conf))?;
-        self.timings.forward = clock.lap();
-        for (index, letterbox) in self.letterboxes.iter().enumerate() {
+        let results = forward.wait()?;
+        self.timings = images.timings;
+        self.timings.forward += clock.lap();
+        let count = images.letterboxes.len();
+        for (index, letterbox) in images.letterboxes.iter().enumerate() {
             let parts: Vec<&[f32]> = match &results {
                 Results::All(results) => results
                     .iter()
                     .map(|result| {
-                        let len = result.len() / images;
+                        let len = result.len() / count;
                         result.get(index * len..(index + 1) * len).unwrap_or_default()
                     })
                     .collect(),
@@ -219,7 +270,23 @@ impl<M: BurnModel<Head: DetectorHead>> BurnPredictor<M> {
             self.finder.find(self.model.head(), &parts, letterbox, options, &mut out, decoded)?;
             self.timings.nms += clock.lap();
         }
-        prepared
+        Ok(())
+    }
+
+    /// All in one go, past what is under way.
+    fn run(
+        &mut self,
+        frames: &[Frame<'_>],
+        options: &PredictOptions<'_>,
+        out: &mut dyn BatchOutput,
+    ) -> Result<(), BurnError> {
+        let mut images = Images::default();
+        let pushed = self.letterbox(frames, options, &mut images);
+        if !images.letterboxes.is_empty() {
+            let forward = self.forward(options, &mut images)?;
+            self.find(&images, forward, options, out)?;
+        }
+        pushed
     }
 }
 
@@ -249,6 +316,27 @@ impl<M: BurnModel<Head: DetectorHead>> Predictor for BurnPredictor<M> {
         out: &mut dyn BatchOutput,
     ) -> Result<(), BurnError> {
         self.run(frames, options, out)
+    }
+
+    /// On a GPU the frames go up, and everything up to the results is enqueued. Elsewhere nothing is started.
+    fn submit(&mut self, frames: &[Frame<'_>], options: &PredictOptions<'_>) -> Result<bool, BurnError> {
+        if frames.is_empty() || matches!(self.input, Input::Host(_)) || self.under_way.len() == UNDER_WAY {
+            return Ok(false);
+        }
+        let mut images = Images::default();
+        self.letterbox(frames, options, &mut images)?;
+        let forward = self.forward(options, &mut images)?;
+        self.under_way.push_back((images, forward));
+        Ok(true)
+    }
+
+    fn collect(&mut self, options: &PredictOptions<'_>, out: &mut dyn BatchOutput) -> Result<(), BurnError> {
+        let Some((images, forward)) = self.under_way.pop_front() else { return Ok(()) };
+        self.find(&images, forward, options, out)
+    }
+
+    fn discard(&mut self) {
+        self.under_way.clear();
     }
 }
 

@@ -83,6 +83,15 @@ where
     ) -> Result<(), AnyError> {
         self.0.predict_batch(frames, options, out).map_err(AnyError::new)
     }
+    fn submit(&mut self, frames: &[Frame<'_>], options: &PredictOptions<'_>) -> Result<bool, AnyError> {
+        self.0.submit(frames, options).map_err(AnyError::new)
+    }
+    fn collect(&mut self, options: &PredictOptions<'_>, out: &mut dyn BatchOutput) -> Result<(), AnyError> {
+        self.0.collect(options, out).map_err(AnyError::new)
+    }
+    fn discard(&mut self) {
+        self.0.discard();
+    }
 }
 
 impl<P: Tracker> Tracker for Boxed<P>
@@ -174,6 +183,19 @@ impl<P: Predictor + ?Sized> Predictor for Box<P> {
         out: &mut dyn BatchOutput,
     ) -> Result<(), Self::Error> {
         (**self).predict_batch(frames, options, out)
+    }
+    fn submit(&mut self, frames: &[Frame<'_>], options: &PredictOptions<'_>) -> Result<bool, Self::Error> {
+        (**self).submit(frames, options)
+    }
+    fn collect(
+        &mut self,
+        options: &PredictOptions<'_>,
+        out: &mut dyn BatchOutput,
+    ) -> Result<(), Self::Error> {
+        (**self).collect(options, out)
+    }
+    fn discard(&mut self) {
+        (**self).discard();
     }
 }
 

@@ -101,6 +101,14 @@ impl<S: crate::PredictionsStorage, const N: usize> BatchOutput for [S; N] {
 ///   the kind `Unsupported`. A predictor without an input size ignores it.
 /// - It does not wait for I/O.
 /// - After an error `out` may hold some of the detections of this frame; the predictor can be used again.
+///
+/// # Working ahead
+/// A model on another device can take the next batch while the device computes the one before:
+/// [`submit`](Self::submit) starts it, [`collect`](Self::collect) waits for its results.
+/// - At most two batches are under way.
+/// - Batches are collected in the order in which they were submitted, with the options of their submission.
+/// - The error of a batch, from either call, costs that batch alone: it is not under way any more, others stay.
+/// - `predict` and `predict_batch` leave batches that are under way as they are.
 pub trait Predictor: ErrorType {
     /// Name, input size, classes.
     fn spec(&self) -> ModelSpec<'_>;
@@ -132,6 +140,34 @@ pub trait Predictor: ErrorType {
         }
         Ok(())
     }
+
+    /// Starts to find the objects of several frames, and does not wait for them. The frames are not needed any more when
+    /// it returns. `false`: nothing was started, because two batches are under way, or, where none is, because this
+    /// predictor does not work ahead; that is the default.
+    ///
+    /// # Errors
+    /// As `predict`.
+    fn submit(&mut self, frames: &[Frame<'_>], options: &PredictOptions<'_>) -> Result<bool, Self::Error> {
+        let _ = (frames, options);
+        Ok(false)
+    }
+
+    /// Waits for the batch that was submitted first, and appends the results of its frames to `out`. Where none is under
+    /// way, there is nothing to do.
+    ///
+    /// # Errors
+    /// As `predict`; the results of frames before the failed one are kept.
+    fn collect(
+        &mut self,
+        options: &PredictOptions<'_>,
+        out: &mut dyn BatchOutput,
+    ) -> Result<(), Self::Error> {
+        let _ = (options, out);
+        Ok(())
+    }
+
+    /// Gives up all batches that are under way.
+    fn discard(&mut self) {}
 }
 
 impl<P: Predictor + ?Sized> Predictor for &mut P {
@@ -153,6 +189,19 @@ impl<P: Predictor + ?Sized> Predictor for &mut P {
         out: &mut dyn BatchOutput,
     ) -> Result<(), Self::Error> {
         (**self).predict_batch(frames, options, out)
+    }
+    fn submit(&mut self, frames: &[Frame<'_>], options: &PredictOptions<'_>) -> Result<bool, Self::Error> {
+        (**self).submit(frames, options)
+    }
+    fn collect(
+        &mut self,
+        options: &PredictOptions<'_>,
+        out: &mut dyn BatchOutput,
+    ) -> Result<(), Self::Error> {
+        (**self).collect(options, out)
+    }
+    fn discard(&mut self) {
+        (**self).discard();
     }
 }
 
@@ -200,5 +249,80 @@ mod tests {
         let mut results = [Predictions::<1>::new(), Predictions::new()];
         Whole.predict_batch(&frames, &PredictOptions::new(), &mut &mut results[..]).unwrap();
         assert_eq!(widths(&results), [2.0, 3.0]);
+    }
+
+    /// Gives widths as `Whole` does, later.
+    #[derive(Default)]
+    struct Ahead(std::collections::VecDeque<std::vec::Vec<u16>>);
+
+    impl ErrorType for Ahead {
+        type Error = Infallible;
+    }
+
+    impl Predictor for Ahead {
+        fn spec(&self) -> ModelSpec<'_> {
+            Whole.spec()
+        }
+        fn predict(
+            &mut self,
+            frame: &Frame<'_>,
+            options: &PredictOptions<'_>,
+            out: PredictionsMut<'_>,
+        ) -> Result<(), Infallible> {
+            Whole.predict(frame, options, out)
+        }
+        fn submit(&mut self, frames: &[Frame<'_>], _: &PredictOptions<'_>) -> Result<bool, Infallible> {
+            let room = self.0.len() < 2;
+            if room {
+                self.0.push_back(frames.iter().map(|frame| frame.image.width()).collect());
+            }
+            Ok(room)
+        }
+        fn collect(&mut self, _: &PredictOptions<'_>, out: &mut dyn BatchOutput) -> Result<(), Infallible> {
+            for (index, width) in self.0.pop_front().unwrap_or_default().into_iter().enumerate() {
+                let bbox = BBox::new(0.0, 0.0, width.into(), 1.0);
+                out.output(index).push(Detection::new(bbox, 1.0, ClassId(0)));
+            }
+            Ok(())
+        }
+        fn discard(&mut self) {
+            self.0.clear();
+        }
+    }
+
+    /// Submits batches of one and two frames; tells what is found in the order of collection.
+    fn widths_ahead(mut predictor: impl Predictor) -> std::vec::Vec<f32> {
+        let data = [0; 8];
+        let frames = [2, 3, 4]
+            .map(|width| Frame::still(ImageView::packed(&data, width, 1, PixelFormat::Gray8).unwrap()));
+        let options = PredictOptions::new();
+        let mut found = std::vec::Vec::new();
+        let mut collect = |predictor: &mut dyn Predictor<Error = _>| {
+            let mut results = [Predictions::<1>::new(), Predictions::new()];
+            predictor.collect(&options, &mut results).unwrap();
+            found.extend(results.iter().flat_map(|one| one.view().detections()).map(|one| one.bbox.x2));
+        };
+        if predictor.submit(&frames[..1], &options).unwrap() {
+            assert!(predictor.submit(&frames[1..], &options).unwrap());
+            assert!(!predictor.submit(&frames, &options).unwrap());
+        }
+        collect(&mut predictor);
+        collect(&mut predictor);
+        predictor.submit(&frames[..1], &options).unwrap();
+        predictor.discard();
+        collect(&mut predictor);
+        found
+    }
+
+    #[test]
+    fn batches_are_collected_in_their_order_whatever_wraps_the_predictor() {
+        assert_eq!(widths_ahead(Whole), []);
+        assert_eq!(widths_ahead(&mut Ahead::default()), [2.0, 3.0, 4.0]);
+        #[cfg(feature = "alloc")]
+        {
+            let boxed: std::boxed::Box<dyn Predictor<Error = crate::AnyError>> =
+                std::boxed::Box::new(crate::Boxed(Ahead::default()));
+            assert_eq!(widths_ahead(boxed), [2.0, 3.0, 4.0]);
+        }
     }
 }

@@ -25,7 +25,7 @@ struct Queue {
 pub(crate) struct Turn<'a, T> {
     value: MutexGuard<'a, T>,
     // Dropped after the value.
-    _end: End<'a, T>,
+    end: End<'a, T>,
 }
 
 /// Gives the turn to the next one, also after a panic.
@@ -47,7 +47,15 @@ impl<T> Turns<T> {
         }
         drop(queue);
         let end = End(self);
-        Turn { value: self.value.lock().unwrap_or_else(PoisonError::into_inner), _end: end }
+        Turn { value: self.value.lock().unwrap_or_else(PoisonError::into_inner), end }
+    }
+}
+
+impl<T> Turn<'_, T> {
+    /// Does another one wait for its turn?
+    pub(crate) fn is_wanted(&self) -> bool {
+        let queue = self.end.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.next > queue.turn + 1
     }
 }
 
@@ -82,6 +90,7 @@ mod tests {
     fn who_asked_first_is_served_first() {
         let turns = Arc::new(Turns::new(Vec::new()));
         let held = turns.take();
+        assert!(!held.is_wanted());
         let mut threads = Vec::new();
         for number in 1..=8 {
             let theirs = Arc::clone(&turns);
@@ -90,6 +99,7 @@ mod tests {
                 thread::yield_now();
             }
         }
+        assert!(held.is_wanted());
         drop(held);
         // It asks after them, although it was quicker than those that sleep.
         turns.take().push(9);

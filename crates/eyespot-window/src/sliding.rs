@@ -91,7 +91,27 @@ impl<P: Predictor, const BATCH: usize> Predictor for SlidingWindow<P, BATCH> {
             return self.predictor.predict(frame, options, out).map_err(SlidingWindowError::Predictor);
         }
         let whole = self.whole_frame.then_some(Tile { x: 0, y: 0, width, height });
-        let mut tiles = plan.chain(whole);
+        let found = self.tile_by_tile(plan.chain(whole), frame, options, out.reborrow());
+        if found.is_err() {
+            self.predictor.discard();
+        }
+        found.map_err(SlidingWindowError::Predictor)?;
+        self.merge.apply(&mut out);
+        Ok(())
+    }
+}
+
+impl<P: Predictor, const BATCH: usize> SlidingWindow<P, BATCH> {
+    /// Looks at all tiles, batch by batch. A predictor that works ahead gets the next batch before the results of the one
+    /// before are waited for.
+    fn tile_by_tile(
+        &mut self,
+        mut tiles: impl Iterator<Item = Tile>,
+        frame: &Frame<'_>,
+        options: &PredictOptions<'_>,
+        mut out: PredictionsMut<'_>,
+    ) -> Result<(), P::Error> {
+        let mut submitted: Option<[(u16, u16); BATCH]> = None;
         loop {
             let mut frames = [*frame; BATCH];
             let mut origins = [(0, 0); BATCH];
@@ -103,14 +123,21 @@ impl<P: Predictor, const BATCH: usize> Predictor for SlidingWindow<P, BATCH> {
                 *origin = (tile.x, tile.y);
                 count += 1;
             }
-            let Some(frames @ [_, ..]) = frames.get(..count) else { break };
-            let mut outputs = TileOutputs { out: out.reborrow(), origins: &origins };
-            self.predictor
-                .predict_batch(frames, options, &mut outputs)
-                .map_err(SlidingWindowError::Predictor)?;
+            let frames = frames.get(..count).unwrap_or_default();
+            let ahead = !frames.is_empty() && self.predictor.submit(frames, options)?;
+            if let Some(origins) = submitted.take() {
+                let mut outputs = TileOutputs { out: out.reborrow(), origins: &origins };
+                self.predictor.collect(options, &mut outputs)?;
+            }
+            if ahead {
+                submitted = Some(origins);
+            } else if frames.is_empty() {
+                return Ok(());
+            } else {
+                let mut outputs = TileOutputs { out: out.reborrow(), origins: &origins };
+                self.predictor.predict_batch(frames, options, &mut outputs)?;
+            }
         }
-        self.merge.apply(&mut out);
-        Ok(())
     }
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::VecDeque;
+
 use eyespot_core::{
     BBox, BatchOutput, ClassId, Detection, Error, ErrorKind, ErrorType, Frame, ImageView, InputSize,
     ModelSpec, PixelFormat, PredictOptions, Predictions, PredictionsBuf, PredictionsMut, PredictionsStorage,
@@ -83,6 +85,60 @@ impl Predictor for Painted {
     }
 }
 
+/// Works ahead: knows the results of a batch when it is submitted, and gives them when it is collected.
+#[derive(Default)]
+struct Ahead {
+    painted: Painted,
+    under_way: VecDeque<Vec<PredictionsBuf>>,
+    /// How many batches were under way when one was submitted or collected.
+    depths: Vec<usize>,
+    fails_after: Option<usize>,
+}
+
+impl ErrorType for Ahead {
+    type Error = Broken;
+}
+
+impl Predictor for Ahead {
+    fn spec(&self) -> ModelSpec<'_> {
+        self.painted.spec()
+    }
+
+    fn predict(
+        &mut self,
+        frame: &Frame<'_>,
+        options: &PredictOptions<'_>,
+        out: PredictionsMut<'_>,
+    ) -> Result<(), Broken> {
+        self.painted.predict(frame, options, out)
+    }
+
+    fn submit(&mut self, frames: &[Frame<'_>], options: &PredictOptions<'_>) -> Result<bool, Broken> {
+        let mut results: Vec<_> = frames.iter().map(|_| PredictionsBuf::new(300, 0, 0)).collect();
+        self.painted.predict_batch(frames, options, &mut &mut results[..])?;
+        self.under_way.push_back(results);
+        self.depths.push(self.under_way.len());
+        Ok(true)
+    }
+
+    fn collect(&mut self, _: &PredictOptions<'_>, out: &mut dyn BatchOutput) -> Result<(), Broken> {
+        self.depths.push(self.under_way.len());
+        if self.fails_after == Some(self.depths.len()) {
+            return Err(Broken);
+        }
+        for (index, results) in self.under_way.pop_front().unwrap().into_iter().enumerate() {
+            for found in results.view().detections() {
+                out.output(index).push(*found);
+            }
+        }
+        Ok(())
+    }
+
+    fn discard(&mut self) {
+        self.under_way.clear();
+    }
+}
+
 const WIDTH: u16 = 60;
 const HEIGHT: u16 = 44;
 
@@ -125,7 +181,34 @@ proptest! {
         prop_assert_eq!(&boxes(&mut sliding(), &pixels), &expected);
         prop_assert_eq!(&boxes(&mut sliding().with_batch::<3>(), &pixels), &expected);
         prop_assert_eq!(&boxes(&mut sliding().with_batch::<64>(), &pixels), &expected);
+        let mut ahead = SlidingWindow::new(Ahead::default(), tiles).with_whole_frame(whole_frame).with_batch::<3>();
+        prop_assert_eq!(&boxes(&mut ahead, &pixels), &expected);
+        prop_assert!(ahead.inner().under_way.is_empty());
+        prop_assert!(ahead.inner().depths.iter().all(|&depth| depth <= 2));
     }
+}
+
+#[test]
+fn the_next_batch_is_submitted_before_the_one_before_is_collected() {
+    let pixels = paint(&[(2, 2, 5, 5)]);
+    let tiles = Tiles::of_model().with_overlap(0.25).unwrap();
+    let mut sliding = SlidingWindow::new(Ahead::default(), tiles).with_batch::<8>();
+    assert_eq!(boxes(&mut sliding, &pixels).len(), 1);
+    // 20 tiles in three batches: submit, then submit and collect, in the end the last one is collected.
+    assert_eq!(sliding.inner().painted.batches, [8, 8, 4]);
+    assert_eq!(sliding.inner().depths, [1, 2, 2, 2, 2, 1]);
+    // After an error nothing is left under way.
+    let predict = |sliding: &mut SlidingWindow<Ahead, 8>| {
+        let mut storage = PredictionsBuf::new(2000, 0, 0);
+        sliding.predict(&frame(&pixels), &PredictOptions::new(), storage.view_mut())
+    };
+    sliding.inner_mut().fails_after = Some(9);
+    assert_eq!(predict(&mut sliding), Err(SlidingWindowError::Predictor(Broken)));
+    assert!(sliding.inner().under_way.is_empty());
+    assert_eq!(predict(&mut sliding), Ok(()));
+    sliding.inner_mut().painted.fails_after = Some(sliding.inner().painted.views.len() + 10);
+    assert_eq!(predict(&mut sliding), Err(SlidingWindowError::Predictor(Broken)));
+    assert!(sliding.inner().under_way.is_empty());
 }
 
 /// Without the whole frame an object of three tiles stays in parts; with it the parts go into one.

@@ -1,7 +1,8 @@
 //! How long the stages of a prediction take, and loading: the median of 50 calls.
 //!
 //! `cargo run --release -p yolox --example timings -- yolox_nano.onnx dog.jpg cpu`; with `flex` in place of `cpu`, Burn on
-//! the CPU (one thread with `RAYON_NUM_THREADS=1`), with `gpu` Burn on a GPU.
+//! the CPU (one thread with `RAYON_NUM_THREADS=1`), with `gpu` Burn on a GPU: there also how long a frame takes where the next
+//! one is submitted before its results are collected.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -62,11 +63,13 @@ fn measure<P: Predictor<Error: Error + 'static>>(
     predictor.predict(frame, &PredictOptions::new(), found.view_mut())?;
     println!("first     {:.2?}", start.elapsed());
     let mut calls = Vec::with_capacity(CALLS);
+    let start = Instant::now();
     for _ in 0..CALLS {
         found.view_mut().clear();
         predictor.predict(frame, &PredictOptions::new(), found.view_mut())?;
         calls.push(timings(predictor));
     }
+    let in_turn = start.elapsed();
     let median = |stage: fn(&Timings) -> Duration| {
         let mut times: Vec<_> = calls.iter().map(stage).collect();
         times.sort_unstable();
@@ -76,5 +79,21 @@ fn measure<P: Predictor<Error: Error + 'static>>(
     println!("forward   {:.2?}", median(|call| call.forward));
     println!("decode    {:.2?}", median(|call| call.decode));
     println!("nms       {:.2?} ({} detections)", median(|call| call.nms), found.view().len());
+    println!("a frame   {:.2?}", in_turn / CALLS as u32);
+    let (frames, options) = ([*frame], PredictOptions::new());
+    if !predictor.submit(&frames, &options)? {
+        return Ok(());
+    }
+    let mut submitted = Duration::ZERO;
+    let start = Instant::now();
+    for _ in 0..CALLS {
+        let submission = Instant::now();
+        predictor.submit(&frames, &options)?;
+        submitted += submission.elapsed();
+        found.view_mut().clear();
+        predictor.collect(&options, &mut std::slice::from_mut(&mut found))?;
+    }
+    let (all, submitted) = (start.elapsed() / CALLS as u32, submitted / CALLS as u32);
+    println!("ahead     {all:.2?}: submitted in {submitted:.2?}, collected in {:.2?}", all - submitted);
     Ok(())
 }

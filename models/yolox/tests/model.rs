@@ -128,6 +128,74 @@ fn a_gpu_finds_what_the_cpu_finds() {
     }
 }
 
+/// The GPU gets batches of other sizes before the results of the one before were asked for: each finds what it finds alone.
+#[cfg(feature = "wgpu")]
+#[test]
+fn a_gpu_works_ahead() {
+    let gpu = || {
+        let device = DeviceChoice::Gpu(None).open().unwrap();
+        let mut loader = Loader::synthetic(1, 80, device.device());
+        BurnPredictor::new(Yolox::build(Variant::Nano.config(), &mut loader).unwrap(), device).unwrap()
+    };
+    let mut predictor = gpu();
+    let (wide, tall) = (picture(200, 100), picture(50, 120));
+    let (first, second) = ([view(&wide, 200, 100)], [view(&tall, 50, 120), view(&wide, 100, 200)]);
+    let storage = || [0; 2].map(|_| PredictionsBuf::new(2000, 0, 0));
+    type Found = Vec<Vec<Detection>>;
+    let found = |found: [PredictionsBuf; 2]| -> Found {
+        found.iter().map(|one| one.view().detections().to_vec()).collect()
+    };
+    let sized = |width, height| {
+        PredictOptions::new().with_iou(1.0).unwrap().with_img_size(InputSize::new(width, height))
+    };
+    let (small, large) = (sized(96, 64), sized(192, 160));
+    let alone = |predictor: &mut BurnPredictor<Yolox>, frames: &[Frame<'_>], options: &PredictOptions<'_>| {
+        let mut results = storage();
+        predictor.predict_batch(frames, options, &mut results).unwrap();
+        found(results)
+    };
+    let collected = |predictor: &mut BurnPredictor<Yolox>, options: &PredictOptions<'_>| {
+        let mut results = storage();
+        predictor.collect(options, &mut results).unwrap();
+        found(results)
+    };
+    // Every row comes back, more than fit in one piece, a few of them.
+    let mut scores: Vec<f32> = alone(&mut predictor, &first, &large.with_conf(0.0).unwrap())
+        .concat()
+        .iter()
+        .map(|found| found.score)
+        .collect();
+    scores.sort_by(f32::total_cmp);
+    for conf in [0.0, scores[0], scores[scores.len() - 2]] {
+        let (small, large) = (small.with_conf(conf).unwrap(), large.with_conf(conf).unwrap());
+        let expected = [alone(&mut predictor, &first, &large), alone(&mut predictor, &second, &small)];
+        assert!(!expected[0].concat().is_empty(), "{conf}");
+        assert!(predictor.submit(&first, &large).unwrap());
+        assert!(predictor.submit(&second, &small).unwrap());
+        assert!(!predictor.submit(&first, &large).unwrap());
+        // Past those under way.
+        assert_eq!(alone(&mut predictor, &second, &small), expected[1]);
+        assert_eq!(collected(&mut predictor, &large), expected[0]);
+        assert!(!predictor.timings().forward.is_zero());
+        // A batch that can't be started costs itself alone.
+        assert!(predictor.submit(&first, &sized(97, 64)).is_err());
+        assert!(predictor.submit(&first, &large).unwrap());
+        assert_eq!(collected(&mut predictor, &small), expected[1]);
+        assert_eq!(collected(&mut predictor, &large), expected[0]);
+        assert!(predictor.submit(&first, &large).unwrap());
+        predictor.discard();
+        assert_eq!(collected(&mut predictor, &large), [vec![], vec![]]);
+    }
+    // Dropped with a batch under way: the device is as good as before.
+    let expected = alone(&mut predictor, &first, &large);
+    assert!(predictor.submit(&first, &large).unwrap());
+    drop(predictor);
+    assert_eq!(alone(&mut gpu(), &first, &large), expected);
+    let mut cpu =
+        BurnPredictor::new(synthetic(Variant::Nano, 80), DeviceChoice::Flex.open().unwrap()).unwrap();
+    assert!(!cpu.submit(&first, &small).unwrap());
+}
+
 #[test]
 fn losses_are_counted() {
     let predictor = |candidates| {

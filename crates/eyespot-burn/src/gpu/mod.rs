@@ -2,10 +2,12 @@
 //! only the rows come back that can hold something.
 
 mod frames;
+mod reading;
 mod rows;
 
 pub(crate) use frames::Frames;
-pub(crate) use rows::{Kept, Sparse};
+pub(crate) use reading::Reading;
+pub(crate) use rows::{Kept, Selection, Sparse};
 
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,8 @@
 
 use burn::tensor::{DType, Int, Tensor};
 
+use super::Reading;
 use crate::BurnError;
-use crate::batch::read;
 
 /// So many rows of an image come back in one piece.
 const SLOTS: usize = 256;
@@ -19,14 +19,20 @@ pub(crate) struct Kept {
     values: Vec<(Vec<f32>, usize)>,
 }
 
-impl Kept {
+/// The rows of a batch that count, on their way to the host.
+#[derive(Debug)]
+pub(crate) struct Selection {
+    reading: Reading,
+    /// Rows of an image.
+    count: usize,
+    /// Values in a row of each result.
+    widths: Vec<usize>,
+}
+
+impl Selection {
     /// Takes from results (`[images, rows, values]` each) the rows whose bound, of `[images, rows]`, reaches `conf`. What is
-    /// not a number is taken. `None` where an image has too many.
-    pub(crate) fn of(
-        results: &[Tensor<3>],
-        bounds: Tensor<2>,
-        conf: f32,
-    ) -> Result<Option<Vec<Self>>, BurnError> {
+    /// not a number is taken.
+    pub(crate) fn start(results: &[Tensor<3>], bounds: Tensor<2>, conf: f32) -> Self {
         let [images, count] = bounds.dims();
         // Rows are counted: half precision ends at 2048.
         let bounds = bounds.cast(DType::F32);
@@ -46,14 +52,25 @@ impl Kept {
         });
         // One way back for all.
         let places = places.reshape([images, SLOTS + 1, 1]);
-        let widths: Vec<usize> = results.iter().map(|result| result.dims()[2]).collect();
+        let widths = results.iter().map(|result| result.dims()[2]).collect();
         let together = Tensor::cat(std::iter::once(places).chain(values).collect(), 2);
-        let data = read(together)?;
+        Self { reading: Reading::start(vec![together]), count, widths }
+    }
+
+    /// The number of all rows of an image.
+    pub(crate) const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Waits for the rows of each image. `None` where an image has too many.
+    pub(crate) fn wait(self) -> Result<Option<Vec<Kept>>, BurnError> {
+        let Self { reading, count, widths } = self;
+        let data = reading.wait()?.concat();
         let line = 1 + widths.iter().sum::<usize>();
-        let mut kept = Vec::with_capacity(images);
+        let mut kept = Vec::with_capacity(data.len() / (line * (SLOTS + 1)));
         for lines in data.chunks_exact(line * (SLOTS + 1)) {
             let values = widths.iter().map(|&width| (Vec::new(), width)).collect();
-            let mut image = Self { rows: Vec::new(), values };
+            let mut image = Kept { rows: Vec::new(), values };
             for line in lines.chunks_exact(line) {
                 let Some((&place, mut rest)) = line.split_first() else { continue };
                 if place >= count as f32 {

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use eyespot_core::{ImageView, InputSize, PixelFormat, YuvEncoding};
 use eyespot_image::{Channels, Fit, Layout, Letterbox, Normalize};
 
-use super::{Frames, Kept, Sparse};
+use super::{Frames, Reading, Selection, Sparse};
 use crate::InputFormat;
 use crate::batch::{Columns, read};
 
@@ -125,7 +125,7 @@ fn the_rows_that_reach_the_threshold_come_back() {
         let pairs: Vec<f32> = scores.iter().flat_map(|&score| [score, -score]).collect();
         let results = [tensor(pairs.clone(), 2), tensor(numbers.clone(), 3)];
         let bounds = || Tensor::<2>::from_data(TensorData::new(scores.clone(), [2, rows]), &device);
-        let kept = Kept::of(&results, bounds(), 0.8).unwrap().unwrap();
+        let kept = Selection::start(&results, bounds(), 0.8).wait().unwrap().unwrap();
         assert_eq!(kept.len(), 2);
         let mut sparse = Sparse::default();
         for (image, kept) in kept.iter().enumerate() {
@@ -143,10 +143,27 @@ fn the_rows_that_reach_the_threshold_come_back() {
             assert_eq!(found, [expected(&pairs, 2), expected(&numbers, 3)], "{rows} rows");
         }
         // Nothing reaches it; everything does, which is too much at once.
-        let none = Kept::of(&results, bounds(), 1.5).unwrap().unwrap();
+        let none = Selection::start(&results, bounds(), 1.5).wait().unwrap().unwrap();
         assert!(sparse.fill(&none[0], rows).iter().flatten().all(|&value| value == 0.0));
         assert_eq!(sparse.fill(&none[0], rows)[1].len(), 3 * rows);
-        assert_eq!(Kept::of(&results, bounds(), 1e-9).unwrap().is_none(), rows == 1000);
+        assert_eq!(Selection::start(&results, bounds(), 1e-9).wait().unwrap().is_none(), rows == 1000);
+    }
+}
+
+/// Whatever is asked for first, and whatever the device was given since.
+#[test]
+fn values_are_those_of_the_time_when_reading_started() {
+    for device in devices() {
+        let tensor = |value: f32| Tensor::<1>::from_data(TensorData::new(vec![value; 100], [100]), &device);
+        let (ones, twos) = (tensor(1.0), tensor(2.0));
+        let early = Reading::start(vec![ones.clone() + 1.0, twos.clone()]);
+        let late = Reading::start(vec![(ones + twos) * 2.0]);
+        assert_eq!(late.wait().unwrap(), [vec![6.0; 100]]);
+        assert_eq!(early.wait().unwrap(), [vec![2.0; 100], vec![2.0; 100]]);
+        assert!(Reading::start::<1>(Vec::new()).wait().unwrap().is_empty());
+        // One that nobody waits for leaves its memory fit for the next.
+        drop(Reading::start(vec![tensor(3.0) + 1.0]));
+        assert_eq!(Reading::start(vec![tensor(4.0) + 1.0]).wait().unwrap(), [vec![5.0; 100]]);
     }
 }
 
@@ -157,7 +174,7 @@ fn rows_without_a_number_come_back() {
         let values = [0.1, f32::NAN, 0.9, f32::INFINITY];
         let result = Tensor::<3>::from_data(TensorData::new(values.to_vec(), [1, 4, 1]), &device);
         let bounds = result.clone().squeeze_dim::<2>(2);
-        let kept = Kept::of(&[result], bounds, 0.5).unwrap().unwrap();
+        let kept = Selection::start(&[result], bounds, 0.5).wait().unwrap().unwrap();
         let mut sparse = Sparse::default();
         let found = &sparse.fill(&kept[0], 4)[0];
         assert!(found[0] == 0.0 && found[1].is_nan() && found[2] == 0.9 && found[3] == f32::INFINITY);

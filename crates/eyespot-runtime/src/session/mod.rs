@@ -183,7 +183,7 @@ impl Session {
         let control = Arc::new(Control::default());
         let worker = worker::Worker::new(model, settings, Arc::clone(&control))?;
         let (to_worker, jobs) = sync_channel(settings.batch().saturating_add(AHEAD));
-        let (to_caller, results) = sync_channel(AHEAD);
+        let (to_caller, results) = sync_channel(settings.batch().saturating_add(AHEAD));
         let (spare, spares) = channel();
         let reading = Arc::clone(&control);
         let reader = spawn("eyespot-read", move || reader::run(sources, &to_worker, &spares, &reading))?;

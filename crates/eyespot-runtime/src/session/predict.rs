@@ -11,16 +11,31 @@ use eyespot_window::SlidingWindow;
 
 use crate::classes::{Classes, classes};
 use crate::model::Shared;
+use crate::registry::BoxedPredictor;
 use crate::{Model, RuntimeError, Settings, WindowSettings};
 
 pub(super) struct Stage {
     model: Arc<Shared>,
-    options: PredictOptions<'static>,
-    classes: Option<Classes>,
+    asked: Asked,
     window: Option<WindowSettings>,
     /// With windows: the size that the frame gets before it is cut.
     resize: Option<Resizer>,
     batch: usize,
+}
+
+/// What the model is asked for.
+struct Asked {
+    options: PredictOptions<'static>,
+    classes: Option<Classes>,
+}
+
+impl Asked {
+    fn options(&self) -> PredictOptions<'_> {
+        match &self.classes {
+            Some(classes) => self.options.with_classes(classes.as_filter()),
+            None => self.options,
+        }
+    }
 }
 
 impl Stage {
@@ -40,51 +55,81 @@ impl Stage {
         }
         let batch = settings.batch();
         let model = Arc::clone(&model.shared);
-        Ok(Self { model, options, classes, window: settings.sliding_window, resize, batch })
+        let asked = Asked { options, classes };
+        Ok(Self { model, asked, window: settings.sliding_window, resize, batch })
+    }
+
+    /// The model, which other sessions may share.
+    pub(super) fn model(&self) -> Arc<Shared> {
+        Arc::clone(&self.model)
+    }
+
+    /// Starts a batch without waiting for it. `false`: the model does not work ahead, or only within a frame, from window to
+    /// window.
+    pub(super) fn submit(&self, model: &mut BoxedPredictor, frames: &[Frame<'_>]) -> Result<bool, AnyError> {
+        if self.window.is_some() { Ok(false) } else { model.submit(frames, &self.asked.options()) }
+    }
+
+    /// Fills one storage per frame of the batch that was started first; errors as in [`predict`](Self::predict).
+    pub(super) fn collect(
+        &self,
+        model: &mut BoxedPredictor,
+        frames: &[Frame<'_>],
+        results: &mut [PredictionsBuf],
+    ) -> Vec<Result<(), AnyError>> {
+        results.iter_mut().for_each(|results| results.view_mut().clear());
+        let together = model.collect(&self.asked.options(), &mut &mut *results);
+        self.each(model, together, frames, results)
+    }
+
+    /// The outcome for each frame of a batch. Which frame an error belongs to shows when they go one by one.
+    pub(super) fn each(
+        &self,
+        model: &mut BoxedPredictor,
+        together: Result<(), AnyError>,
+        frames: &[Frame<'_>],
+        results: &mut [PredictionsBuf],
+    ) -> Vec<Result<(), AnyError>> {
+        match (together, frames.len()) {
+            (Ok(()), _) => frames.iter().map(|_| Ok(())).collect(),
+            (Err(error), 1) => vec![Err(error)],
+            (Err(error), _) if error.kind() != ErrorKind::Device => frames
+                .iter()
+                .zip(results)
+                .map(|(frame, results)| {
+                    results.view_mut().clear();
+                    model.predict(frame, &self.asked.options(), results.view_mut())
+                })
+                .collect(),
+            // It ends the session: nothing that comes after it is of use.
+            (Err(error), _) => vec![Err(error)],
+        }
     }
 
     /// Fills one storage per frame; the error of one frame costs that frame only.
     pub(super) fn predict(
         &mut self,
+        model: &mut BoxedPredictor,
         frames: &[Frame<'_>],
         results: &mut [PredictionsBuf],
     ) -> Vec<Result<(), AnyError>> {
-        let options = match &self.classes {
-            Some(classes) => self.options.with_classes(classes.as_filter()),
-            None => self.options,
-        };
-        let mut guard = self.model.predictor.take();
-        let model: &mut dyn Predictor<Error = AnyError> = &mut **guard;
         let Some(window) = self.window else {
             results.iter_mut().for_each(|results| results.view_mut().clear());
-            let together = model.predict_batch(frames, &options, &mut &mut *results);
-            return match (together, frames.len()) {
-                (Ok(()), _) => frames.iter().map(|_| Ok(())).collect(),
-                (Err(error), 1) => vec![Err(error)],
-                // Which frame it was shows when they go one by one.
-                (Err(error), _) if error.kind() != ErrorKind::Device => frames
-                    .iter()
-                    .zip(results)
-                    .map(|(frame, results)| {
-                        results.view_mut().clear();
-                        model.predict(frame, &options, results.view_mut())
-                    })
-                    .collect(),
-                // It ends the session: nothing that comes after it is of use.
-                (Err(error), _) => vec![Err(error)],
-            };
+            let together = model.predict_batch(frames, &self.asked.options(), &mut &mut *results);
+            return self.each(model, together, frames, results);
         };
+        let options = self.asked.options();
         let one = |(frame, results): (&Frame<'_>, &mut PredictionsBuf)| {
             let mut out = results.view_mut();
             out.clear();
             match &mut self.resize {
-                None => in_windows(&mut *model, window, self.batch, frame, &options, out),
+                None => in_windows(&mut **model, window, self.batch, frame, &options, out),
                 Some(resizer) => {
                     let (width, height) = (frame.image.width(), frame.image.height());
                     let resized = resizer.resize(frame).map_err(AnyError::new)?;
                     let x = f32::from(width) / f32::from(resized.image.width());
                     let y = f32::from(height) / f32::from(resized.image.height());
-                    in_windows(&mut *model, window, self.batch, &resized, &options, out.scaled(x, y))
+                    in_windows(&mut **model, window, self.batch, &resized, &options, out.scaled(x, y))
                 }
             }
         };

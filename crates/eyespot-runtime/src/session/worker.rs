@@ -1,12 +1,14 @@
 //! The thread that predicts and tracks.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
 use eyespot_core::{
-    AnyError, Frame, FrameBuf, PipelineError, PredictionsBuf, PredictionsStorage as _, SourceId, Tracker as _,
+    AnyError, Frame, FrameBuf, PipelineError, PredictionsBuf, PredictionsStorage as _, Predictor as _,
+    SourceId, Tracker as _,
 };
 
 use eyespot_media::MemoryImage;
@@ -15,8 +17,10 @@ use eyespot_models::NoProgress;
 use super::predict::Stage;
 use super::reader::Job;
 use super::{Control, Message, Slot, failed, send};
+use crate::registry::BoxedPredictor;
 use crate::shared_embedder::SharedEmbedder;
 use crate::tracking::BoxedTracker;
+use crate::turns::{Turn, Turns};
 use crate::{LoadOptions, Loader, Model, RuntimeError, Settings, Tracking};
 
 /// How often a worker without work looks whether the session was stopped.
@@ -33,7 +37,20 @@ pub(super) struct Worker {
     tracker: Option<(SourceId, BoxedTracker)>,
     /// One per frame of a batch.
     results: Vec<PredictionsBuf>,
+    /// What goes to the caller next.
+    ready: VecDeque<Message>,
     control: Arc<Control>,
+}
+
+/// A frame, and where it was an image in memory, that.
+type Item = (FrameBuf, Option<MemoryImage>);
+
+/// A batch that the model works on while the next one is made ready.
+struct Ahead<'a> {
+    batch: Vec<Item>,
+    /// Results come in the order of submission, whoever asks: until these came, no other session has its turn. So it is never
+    /// held while the caller or the reader is waited for.
+    turn: Turn<'a, BoxedPredictor>,
 }
 
 impl Worker {
@@ -60,61 +77,133 @@ impl Worker {
         let results =
             (0..settings.batch()).map(|_| PredictionsBuf::new(DETECTIONS, mask_bytes, keypoints)).collect();
         let tracking = settings.tracking.clone();
-        Ok(Self { stage, tracking, embedder, tracker: None, results, control })
+        Ok(Self { stage, tracking, embedder, tracker: None, results, ready: VecDeque::new(), control })
     }
 
     pub(super) fn run(mut self, jobs: &Receiver<Job>, to: &SyncSender<Message>) {
-        let mut batch: Vec<(FrameBuf, Option<MemoryImage>)> = Vec::with_capacity(self.results.len());
+        let shared = self.stage.model();
+        let mut ahead = None;
         loop {
-            let mut interrupted = None;
-            while batch.len() < self.results.len() {
-                match jobs.recv_timeout(POLL) {
-                    Ok(Job::Frame(frame, memory)) => batch.push((frame, memory)),
-                    Ok(job) => {
-                        interrupted = Some(job);
-                        break;
-                    }
-                    // The reader waits for a network: who stopped the session does not.
-                    Err(RecvTimeoutError::Timeout) if !self.control.stopped() => {}
-                    // The session was stopped, or the reader broke down.
-                    Err(_) => return,
-                }
-            }
-            if self.control.stopped() || !self.process(&mut batch, to) {
+            let Some((batch, interrupted)) = self.receive(jobs, &mut ahead, to) else { return };
+            if self.control.stopped() || !self.process(batch, &shared.predictor, &mut ahead, to) {
                 return;
             }
-            match interrupted {
-                Some(Job::Failed(error)) => {
-                    self.control.done.fetch_add(1, Ordering::Relaxed);
-                    if !send(to, failed("", PipelineError::Source(error))) {
-                        return;
-                    }
-                }
-                Some(Job::End) => {
-                    send(to, Message::End);
-                    return;
-                }
-                Some(Job::Frame(..)) | None => {}
+            let Some(job) = interrupted else { continue };
+            if !self.finish(&mut ahead, to) {
+                return;
+            }
+            let Job::Failed(error) = job else {
+                send(to, Message::End);
+                return;
+            };
+            self.control.done.fetch_add(1, Ordering::Relaxed);
+            if !send(to, failed("", PipelineError::Source(error))) {
+                return;
             }
         }
     }
 
-    /// Predicts, tracks and hands on a batch; tells whether to go on.
-    fn process(
+    /// Waits for the next batch. What came in place of a frame ends it early. `None`: there is nothing more to do.
+    fn receive(
         &mut self,
-        batch: &mut Vec<(FrameBuf, Option<MemoryImage>)>,
+        jobs: &Receiver<Job>,
+        ahead: &mut Option<Ahead<'_>>,
+        to: &SyncSender<Message>,
+    ) -> Option<(Vec<Item>, Option<Job>)> {
+        let mut batch = Vec::with_capacity(self.results.len());
+        while batch.len() < self.results.len() {
+            let job = match jobs.try_recv() {
+                Ok(job) => job,
+                Err(_) => {
+                    // No frame waits: nor do the results of those before.
+                    if !self.finish(ahead, to) {
+                        return None;
+                    }
+                    match jobs.recv_timeout(POLL) {
+                        Ok(job) => job,
+                        // The reader waits for a network: who stopped the session does not.
+                        Err(RecvTimeoutError::Timeout) if !self.control.stopped() => continue,
+                        // The session was stopped, or the reader broke down.
+                        Err(_) => return None,
+                    }
+                }
+            };
+            match job {
+                Job::Frame(frame, memory) => batch.push((frame, memory)),
+                job => return Some((batch, Some(job))),
+            }
+        }
+        Some((batch, None))
+    }
+
+    /// Gives the model a batch. Where it works ahead, the results of the batch before it are handed on, otherwise those of this
+    /// one. Tells whether to go on.
+    fn process<'a>(
+        &mut self,
+        batch: Vec<Item>,
+        model: &'a Turns<BoxedPredictor>,
+        ahead: &mut Option<Ahead<'a>>,
         to: &SyncSender<Message>,
     ) -> bool {
-        let frames: Vec<Frame<'_>> = batch.iter().filter_map(|(frame, _)| frame.frame()).collect();
-        if frames.is_empty() {
+        if batch.is_empty() {
             return true;
         }
-        let results = &mut self.results[..frames.len()];
+        // Who waits for the model gets it before it is given more.
+        if ahead.as_ref().is_some_and(|ahead| ahead.turn.is_wanted()) && !self.finish(ahead, to) {
+            return false;
+        }
+        let (before, mut turn) = match ahead.take() {
+            Some(Ahead { batch, turn }) => (batch, turn),
+            None => {
+                let mut turn = model.take();
+                // Of a session that was stopped or broke down.
+                turn.discard();
+                (Vec::new(), turn)
+            }
+        };
         let start = Instant::now();
-        let outcomes = self.stage.predict(&frames, results);
+        let submitted = self.stage.submit(&mut turn, &frames(&batch));
         self.control.time(|times| times.predict += start.elapsed());
-        let mut done = Vec::with_capacity(frames.len());
-        for ((frame, results), outcome) in frames.iter().zip(results).zip(outcomes) {
+        self.collect(before, &mut turn);
+        if let Ok(true) = submitted {
+            *ahead = Some(Ahead { batch, turn });
+            return self.hand_on(ahead, to);
+        }
+        let start = Instant::now();
+        let (frames, results) = (frames(&batch), &mut self.results[..batch.len()]);
+        let outcomes = match submitted {
+            Ok(_) => self.stage.predict(&mut turn, &frames, results),
+            Err(error) => self.stage.each(&mut turn, Err(error), &frames, results),
+        };
+        drop(turn);
+        self.control.time(|times| times.predict += start.elapsed());
+        self.conclude(batch, outcomes);
+        self.hand_on(ahead, to)
+    }
+
+    /// Hands on the results of the batch that the model works on; tells whether to go on.
+    fn finish(&mut self, ahead: &mut Option<Ahead<'_>>, to: &SyncSender<Message>) -> bool {
+        if let Some(Ahead { batch, mut turn }) = ahead.take() {
+            self.collect(batch, &mut turn);
+        }
+        self.hand_on(ahead, to)
+    }
+
+    /// Makes the results of a batch ready that the model was given.
+    fn collect(&mut self, batch: Vec<Item>, model: &mut BoxedPredictor) {
+        if batch.is_empty() {
+            return;
+        }
+        let start = Instant::now();
+        let outcomes = self.stage.collect(model, &frames(&batch), &mut self.results[..batch.len()]);
+        self.control.time(|times| times.predict += start.elapsed());
+        self.conclude(batch, outcomes);
+    }
+
+    /// Tracks what was predicted, and makes it ready.
+    fn conclude(&mut self, batch: Vec<Item>, outcomes: Vec<Result<(), AnyError>>) {
+        for (((buffer, memory), results), outcome) in batch.into_iter().zip(&mut self.results).zip(outcomes) {
+            let Some(frame) = buffer.frame() else { continue };
             let start = Instant::now();
             let name = frame.name.unwrap_or_default();
             if outcome.is_err() {
@@ -124,7 +213,7 @@ impl Worker {
                 Some(tracking) => {
                     let fps = || self.control.sources.get(frame.info.source).and_then(|source| source.fps);
                     let build = || tracking.build(fps(), self.embedder.clone());
-                    track(&mut self.tracker, build, frame, results)
+                    track(&mut self.tracker, build, &frame, results)
                 }
                 None => Ok(()),
             };
@@ -133,24 +222,45 @@ impl Worker {
                 times.frames += u64::from(outcome.is_ok());
             });
             self.control.done.fetch_add(1, Ordering::Relaxed);
-            let error = tracked.err().map(PipelineError::Tracker);
-            done.push(match outcome {
-                Err(error) => (None, Some(failed(name, PipelineError::Predictor(error)))),
+            let error = match outcome {
+                Err(error) => Some(failed(name, PipelineError::Predictor(error))),
                 // What a tracker could tell in spite of an error is handed on like any other result.
                 Ok(()) => {
-                    (Some(PredictionsBuf::copy_of(results.view())), error.map(|error| failed(name, error)))
+                    let error = tracked.err().map(|error| failed(name, PipelineError::Tracker(error)));
+                    let results = PredictionsBuf::copy_of(results.view());
+                    self.ready.push_back(Message::Result(Slot { frame: buffer, memory, results }));
+                    error
                 }
-            });
+            };
+            self.ready.extend(error);
         }
-        for ((frame, memory), (results, error)) in batch.drain(..).zip(done) {
-            let result = results.map(|results| Message::Result(Slot { frame, memory, results }));
-            let fatal = matches!(&error, Some(Message::Error(error)) if error.is_fatal());
-            if !result.into_iter().chain(error).all(|message| send(to, message)) || fatal {
+    }
+
+    /// Hands on what is ready; tells whether to go on.
+    fn hand_on(&mut self, ahead: &mut Option<Ahead<'_>>, to: &SyncSender<Message>) -> bool {
+        while let Some(message) = self.ready.pop_front() {
+            let fatal = matches!(&message, Message::Error(error) if error.is_fatal());
+            let sent = match to.try_send(message) {
+                // The caller may be waiting for another session, and that one for the model.
+                Err(TrySendError::Full(message)) if let Some(Ahead { batch, mut turn }) = ahead.take() => {
+                    self.ready.push_front(message);
+                    self.collect(batch, &mut turn);
+                    continue;
+                }
+                Err(TrySendError::Full(message)) => send(to, message),
+                sent => sent.is_ok(),
+            };
+            if !sent || fatal {
                 return false;
             }
         }
         true
     }
+}
+
+/// The frames of a batch.
+fn frames(batch: &[Item]) -> Vec<Frame<'_>> {
+    batch.iter().filter_map(|(frame, _)| frame.frame()).collect()
 }
 
 /// Gives the detections of a frame their tracks. Each source has a tracker of its own.

@@ -194,9 +194,10 @@ def without_focus(model):
 def write_rtdetr(path, weights):
     """The network and weights of noise of the test of parity, for ONNX and as Hugging Face saves them."""
     import pathlib
+    import shutil
+    import tempfile
 
     import torch
-    from safetensors.torch import save_file
     from transformers import RTDetrResNetConfig, RTDetrV2Config, RTDetrV2ForObjectDetection
 
     sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "models/rtdetr/tests/golden"))
@@ -219,10 +220,10 @@ def write_rtdetr(path, weights):
             output = self.model(images)
             return output.logits, output.pred_boxes
 
-    tensors = {name: tensor for name, tensor in model.state_dict().items() if tensor.is_floating_point()}
-    # The heads are there twice; files have them once.
-    tensors = {name: tensor.clone() for name, tensor in tensors.items() if not name.startswith(("class_embed.", "bbox_embed."))}
-    save_file(tensors, weights)
+    # As files on the hub name their tensors, which is not how the class does.
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        shutil.copy(pathlib.Path(folder) / "model.safetensors", weights)
     with torch.no_grad():
         torch.onnx.export(
             Outputs(), (torch.rand(1, 3, 640, 640),), path, opset_version=17, dynamo=False,

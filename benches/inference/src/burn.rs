@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use eyespot_burn::{BurnModel as _, FromWeights as _};
+use eyespot_burn::BurnModel as _;
 use rtdetr::RtDetr;
 
 use crate::{Result, floats, memory, serve};
@@ -14,11 +14,16 @@ pub(crate) fn run(weights: &str, input: &str) -> Result {
     let start = Instant::now();
     let device = Device::flex();
     let model = RtDetr::load(weights, &device)?;
+    let loaded = start.elapsed();
     let input = floats(input)?;
-    serve("0.22", before, start, |wanted| {
+    serve("0.22", before, loaded, |wanted| {
         let image = TensorData::new(input.clone(), [1, 3, 640, 640]);
         let results = model.forward(Tensor::from_data(image, &device));
         let logits = results.into_iter().next().ok_or("no result")?.into_data();
-        Ok(if wanted { logits.try_into_vec::<f32>().map_err(|error| format!("{error:?}"))? } else { Vec::new() })
+        Ok(if wanted {
+            logits.try_into_vec::<f32>().map_err(|error| format!("{error:?}"))?
+        } else {
+            Vec::new()
+        })
     })
 }

@@ -4,7 +4,7 @@
 //! `eyespot-inference convert MODEL.onnx|MODEL.tflite SIDE|- MODEL.eye` writes a model of Eyespot's own,
 //! `eyespot-inference quantize MODEL.onnx SAMPLES MODEL.eye` one of int8 (SAMPLES: inputs, channels first, one after the
 //! other); `eyespot-inference profile MODEL.eye INPUT THREADS` prints the time of each layer, `eyespot-inference load
-//! MODEL.eye THREADS` that of loading.
+//! MODEL.eye THREADS` that of loading for the first time.
 
 #[cfg(feature = "burn")]
 mod burn;
@@ -14,7 +14,7 @@ mod tract;
 use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use eyespot_nn::graph::Element;
 use eyespot_nn::host::{Arena, Host, Level};
@@ -61,13 +61,13 @@ fn cpu_seconds() -> f64 {
 fn serve(
     version: &str,
     before: i64,
-    start: Instant,
+    loaded: Duration,
     mut run: impl FnMut(bool) -> Result<Vec<f32>>,
 ) -> Result {
-    let loaded = start.elapsed().as_secs_f64();
+    let start = Instant::now();
     run(false)?;
-    let first = start.elapsed().as_secs_f64() - loaded;
-    println!("ready {version} {} {}", loaded * 1e3, first * 1e3);
+    let [loaded, first] = [loaded, start.elapsed()].map(|time| time.as_secs_f64() * 1e3);
+    println!("ready {version} {loaded} {first}");
     for line in std::io::stdin().lines() {
         let line = line?;
         match line.split_once(' ').unwrap_or((&line, "")) {
@@ -151,9 +151,10 @@ fn eyespot(path: &str, input: &str, threads: usize) -> Result {
     let bytes = std::fs::read(path)?;
     let model = Model::load(&bytes)?;
     let mut network = network(model, threads)?;
+    let loaded = start.elapsed();
     let output = model.output(0).ok_or("no output")?;
     let input = Input::read(input, &model)?;
-    serve(env!("CARGO_PKG_VERSION"), before, start, |wanted| {
+    serve(env!("CARGO_PKG_VERSION"), before, loaded, |wanted| {
         input.write(&mut network)?;
         network.run();
         if !wanted {
@@ -200,23 +201,14 @@ fn write(graph: eyespot_convert::Graph, to: &str) -> Result {
     Ok(())
 }
 
-/// The time to load a model for the first time in a process, from a file that the system has in its memory: all memory is
-/// new. Then the least of some times.
+/// The time to load a model for the first time in a process, when all memory is new, from a file that the system has in its
+/// memory.
 fn load(path: &str, threads: usize) -> Result {
-    let once = || -> Result<[f64; 2]> {
-        let (start, before) = (Instant::now(), cpu_seconds());
-        let bytes = std::fs::read(path)?;
-        std::hint::black_box(network(Model::load(&bytes)?, threads)?);
-        Ok([start.elapsed().as_secs_f64(), cpu_seconds() - before].map(|time| time * 1e3))
-    };
-    let [wall, cpu] = once()?;
-    println!("first: {wall:.2} ms, {cpu:.2} ms of CPU time");
-    let mut least = [f64::MAX; 2];
-    for _ in 0..50 {
-        let times = once()?;
-        least = [0, 1].map(|at| least[at].min(times[at]));
-    }
-    println!("least: {:.2} ms, {:.2} ms of CPU time", least[0], least[1]);
+    let (start, before) = (Instant::now(), cpu_seconds());
+    let bytes = std::fs::read(path)?;
+    std::hint::black_box(network(Model::load(&bytes)?, threads)?);
+    let (wall, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds() - before);
+    println!("{:.2} ms, {:.2} ms of CPU time", wall * 1e3, cpu * 1e3);
     Ok(())
 }
 

@@ -14,8 +14,9 @@ pub(crate) fn run(path: &str, input: &str, shape: &str) -> Result {
     let mut graph = tract_onnx::onnx().model_for_path(path)?;
     graph.set_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), &*shape))?;
     let plan = graph.into_optimized()?.into_runnable()?;
+    let loaded = start.elapsed();
     let input = Tensor::from_shape(&shape, &floats(input)?)?;
-    serve(env!("CARGO_PKG_VERSION"), before, start, |wanted| {
+    serve(env!("CARGO_PKG_VERSION"), before, loaded, |wanted| {
         let outputs = plan.run(tvec![input.clone().into()])?;
         if !wanted {
             return Ok(Vec::new());

@@ -8,6 +8,7 @@ mod ahead;
 use std::net::TcpListener;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -388,6 +389,62 @@ fn a_failed_embedding_costs_no_result() {
     assert!(errors.iter().flat_map(|error| error.as_ref().err()).all(|error| !error.is_fatal()));
     let tracked = results.iter().flatten().filter(|result| result.track_ids().any(|id| id.is_some())).count();
     assert!(tracked >= 10, "{tracked}");
+}
+
+/// While one frame is tracked, here by what its objects look like, the model is given the next.
+#[test]
+fn a_frame_is_tracked_while_the_next_is_predicted() {
+    struct Telling(Level, Sender<u64>);
+    impl ErrorType for Telling {
+        type Error = Refused;
+    }
+    impl Predictor for Telling {
+        fn spec(&self) -> ModelSpec<'_> {
+            self.0.spec()
+        }
+        fn predict(
+            &mut self,
+            frame: &Frame<'_>,
+            options: &PredictOptions<'_>,
+            out: PredictionsMut<'_>,
+        ) -> Result<(), Refused> {
+            self.1.send(frame.info.index).map_err(|_| Refused(ErrorKind::Other))?;
+            self.0.predict(frame, options, out)
+        }
+    }
+    /// Takes until the model has the next frame.
+    struct Waiting(Receiver<u64>);
+    impl ErrorType for Waiting {
+        type Error = Refused;
+    }
+    impl Embedder for Waiting {
+        fn dim(&self) -> usize {
+            512
+        }
+        fn embed(
+            &mut self,
+            frame: &Frame<'_>,
+            _: &[BBox],
+            out: &mut dyn FnMut(usize, &[f32]),
+        ) -> Result<(), Refused> {
+            let (index, mut seen) = (frame.info.index, 0);
+            while index < 4 && seen <= index {
+                seen =
+                    self.0.recv_timeout(Duration::from_secs(20)).map_err(|_| Refused(ErrorKind::Timeout))?;
+            }
+            out(0, &[1.0; 512]);
+            Ok(())
+        }
+    }
+    let (told, tells) = channel();
+    let model =
+        Model::from_predictor(Telling(Level::new().0, told)).with_embedder(Box::new(Boxed(Waiting(tells))));
+    let tracking = Tracking { with_reid: true, ..Tracking::default() };
+    let settings = Settings { tracking: Some(tracking), ..settings(1) };
+    let session = Session::new(&model, vec![Ok(Numbers::boxed("a", 6, &[]))], &settings).unwrap();
+    let results: Vec<_> = session.map(Result::unwrap).collect();
+    assert_eq!(results.len(), 6);
+    assert!(results.iter().skip(1).all(|result| result.track_ids().any(|id| id.is_some())));
 }
 
 /// An image of one colour in memory.

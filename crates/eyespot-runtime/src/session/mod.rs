@@ -3,6 +3,7 @@
 mod predict;
 mod reader;
 mod sources;
+mod track;
 mod worker;
 
 use std::collections::VecDeque;
@@ -45,6 +46,7 @@ pub struct Session {
     control: Arc<Control>,
     reader: Option<JoinHandle<()>>,
     worker: Option<JoinHandle<()>>,
+    tracker: Option<JoinHandle<()>>,
     labels: Arc<[String]>,
     skeleton: Arc<[(u8, u8)]>,
     current: Option<Slot>,
@@ -135,12 +137,20 @@ struct Slot {
     results: PredictionsBuf,
 }
 
-/// From the worker to the caller.
+/// From the worker to the caller, by way of the tracker where there is one.
 enum Message {
     Result(Slot),
-    Error(SessionError),
+    /// With the frame that it cost.
+    Error(SessionError, Option<FrameBuf>),
     /// Everything came. Without it a thread broke down.
     End,
+}
+
+impl Message {
+    /// Does it end the session?
+    fn is_fatal(&self) -> bool {
+        matches!(self, Self::Error(error, _) if error.is_fatal())
+    }
 }
 
 impl Session {
@@ -183,11 +193,19 @@ impl Session {
         let control = Arc::new(Control::default());
         let worker = worker::Worker::new(model, settings, Arc::clone(&control))?;
         let (to_worker, jobs) = sync_channel(settings.batch().saturating_add(AHEAD));
+        let tracks = track::Stage::new(model, settings, Arc::clone(&control))?;
         let (to_caller, results) = sync_channel(settings.batch().saturating_add(AHEAD));
         let (spare, spares) = channel();
         let reading = Arc::clone(&control);
         let reader = spawn("eyespot-read", move || reader::run(sources, &to_worker, &spares, &reading))?;
-        let worker = spawn("eyespot-predict", move || worker.run(&jobs, &to_caller))?;
+        let (predicted, tracker) = match tracks {
+            None => (to_caller, None),
+            Some(tracks) => {
+                let (predicted, from) = sync_channel(settings.batch());
+                (predicted, Some(spawn("eyespot-track", move || tracks.run(&from, &to_caller))?))
+            }
+        };
+        let worker = spawn("eyespot-predict", move || worker.run(&jobs, &predicted))?;
         Ok(Self {
             results: Some(results),
             left: VecDeque::new(),
@@ -195,6 +213,7 @@ impl Session {
             control,
             reader: Some(reader),
             worker: Some(worker),
+            tracker,
             labels: Arc::clone(&model.shared.labels),
             skeleton: Arc::clone(&model.shared.skeleton),
             current: None,
@@ -294,7 +313,11 @@ impl Session {
         };
         match message {
             Some(Message::Result(slot)) => Ok(Some(Ok(slot))),
-            Some(Message::Error(error)) => {
+            Some(Message::Error(error, frame)) => {
+                if let Some(frame) = frame {
+                    // Nobody may be left to take it.
+                    let _ = self.spare.send(frame);
+                }
                 if error.is_fatal() {
                     self.end(Status::Failed);
                 }
@@ -340,8 +363,8 @@ impl Session {
 
     fn join(&mut self) {
         // A thread that panicked was told as a failed session.
-        if let Some(worker) = self.worker.take() {
-            let _ = worker.join();
+        for thread in [self.worker.take(), self.tracker.take()].into_iter().flatten() {
+            let _ = thread.join();
         }
         // A reader that opens an input is left to itself: it ends when that is over.
         if let Some(reader) = self.reader.take()
@@ -436,7 +459,7 @@ fn send<T>(to: &SyncSender<T>, message: T) -> bool {
     to.send(message).is_ok()
 }
 
-/// A stage that failed, with the name of the item.
-fn failed(item: &str, error: StageError) -> Message {
-    Message::Error(SessionError { item: item.to_owned(), error })
+/// A stage that failed, with the name of the item, and the frame that it cost.
+fn failed(item: &str, error: StageError, frame: Option<FrameBuf>) -> Message {
+    Message::Error(SessionError { item: item.to_owned(), error }, frame)
 }

@@ -1,4 +1,4 @@
-//! The thread that predicts and tracks.
+//! The thread that predicts.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,20 +8,16 @@ use std::time::{Duration, Instant};
 
 use eyespot_core::{
     AnyError, Frame, FrameBuf, PipelineError, PredictionsBuf, PredictionsStorage as _, Predictor as _,
-    SourceId, Tracker as _,
 };
 
 use eyespot_media::MemoryImage;
-use eyespot_models::NoProgress;
 
 use super::predict::Stage;
 use super::reader::Job;
 use super::{Control, Message, Slot, failed, send};
 use crate::registry::BoxedPredictor;
-use crate::shared_embedder::SharedEmbedder;
-use crate::tracking::BoxedTracker;
 use crate::turns::{Turn, Turns};
-use crate::{LoadOptions, Loader, Model, RuntimeError, Settings, Tracking};
+use crate::{Model, RuntimeError, Settings};
 
 /// How often a worker without work looks whether the session was stopped.
 const POLL: Duration = Duration::from_millis(20);
@@ -32,12 +28,9 @@ const MASK_BYTES: usize = 16 << 20;
 
 pub(super) struct Worker {
     stage: Stage,
-    tracking: Option<Tracking>,
-    embedder: Option<SharedEmbedder>,
-    tracker: Option<(SourceId, BoxedTracker)>,
     /// One per frame of a batch.
     results: Vec<PredictionsBuf>,
-    /// What goes to the caller next.
+    /// What goes on next, to the tracker or the caller.
     ready: VecDeque<Message>,
     control: Arc<Control>,
 }
@@ -61,23 +54,12 @@ impl Worker {
     ) -> Result<Self, RuntimeError> {
         let stage = Stage::new(model, settings)?;
         settings.video.check()?;
-        let mut embedder = model.embedder.clone();
-        if let Some(tracking) = &settings.tracking {
-            if tracking.with_reid && embedder.is_none() {
-                let (loader, options) = (Loader::from_env()?, LoadOptions::default());
-                let loaded = loader.load_embedder(&tracking.reid_model, &options, &mut NoProgress)?;
-                embedder = Some(SharedEmbedder::new(loaded));
-            }
-            // Wrong settings are said now, not at the first frame of a source, whose rate is not known yet.
-            tracking.build(None, embedder.clone())?;
-        }
         let outputs = model.shared.outputs;
         let mask_bytes = if outputs.masks { MASK_BYTES } else { 0 };
         let keypoints = DETECTIONS * usize::from(outputs.keypoints);
         let results =
             (0..settings.batch()).map(|_| PredictionsBuf::new(DETECTIONS, mask_bytes, keypoints)).collect();
-        let tracking = settings.tracking.clone();
-        Ok(Self { stage, tracking, embedder, tracker: None, results, ready: VecDeque::new(), control })
+        Ok(Self { stage, results, ready: VecDeque::new(), control })
     }
 
     pub(super) fn run(mut self, jobs: &Receiver<Job>, to: &SyncSender<Message>) {
@@ -97,7 +79,7 @@ impl Worker {
                 return;
             };
             self.control.done.fetch_add(1, Ordering::Relaxed);
-            if !send(to, failed("", PipelineError::Source(error))) {
+            if !send(to, failed("", PipelineError::Source(error), None)) {
                 return;
             }
         }
@@ -200,46 +182,28 @@ impl Worker {
         self.conclude(batch, outcomes);
     }
 
-    /// Tracks what was predicted, and makes it ready.
+    /// Makes what was predicted ready.
     fn conclude(&mut self, batch: Vec<Item>, outcomes: Vec<Result<(), AnyError>>) {
-        for (((buffer, memory), results), outcome) in batch.into_iter().zip(&mut self.results).zip(outcomes) {
-            let Some(frame) = buffer.frame() else { continue };
-            let start = Instant::now();
-            let name = frame.name.unwrap_or_default();
-            if outcome.is_err() {
-                results.view_mut().clear();
-            }
-            let tracked = match &self.tracking {
-                Some(tracking) => {
-                    let fps = || self.control.sources.get(frame.info.source).and_then(|source| source.fps);
-                    let build = || tracking.build(fps(), self.embedder.clone());
-                    track(&mut self.tracker, build, &frame, results)
-                }
-                None => Ok(()),
-            };
-            self.control.time(|times| {
-                times.track += start.elapsed();
-                times.frames += u64::from(outcome.is_ok());
-            });
+        for (((frame, memory), results), outcome) in batch.into_iter().zip(&self.results).zip(outcomes) {
+            self.control.time(|times| times.frames += u64::from(outcome.is_ok()));
             self.control.done.fetch_add(1, Ordering::Relaxed);
-            let error = match outcome {
-                Err(error) => Some(failed(name, PipelineError::Predictor(error))),
-                // What a tracker could tell in spite of an error is handed on like any other result.
+            self.ready.push_back(match outcome {
                 Ok(()) => {
-                    let error = tracked.err().map(|error| failed(name, PipelineError::Tracker(error)));
                     let results = PredictionsBuf::copy_of(results.view());
-                    self.ready.push_back(Message::Result(Slot { frame: buffer, memory, results }));
-                    error
+                    Message::Result(Slot { frame, memory, results })
                 }
-            };
-            self.ready.extend(error);
+                Err(error) => {
+                    let name = frame.frame().and_then(|frame| frame.name).unwrap_or_default().to_owned();
+                    failed(&name, PipelineError::Predictor(error), Some(frame))
+                }
+            });
         }
     }
 
     /// Hands on what is ready; tells whether to go on.
     fn hand_on(&mut self, ahead: &mut Option<Ahead<'_>>, to: &SyncSender<Message>) -> bool {
         while let Some(message) = self.ready.pop_front() {
-            let fatal = matches!(&message, Message::Error(error) if error.is_fatal());
+            let fatal = message.is_fatal();
             let sent = match to.try_send(message) {
                 // The caller may be waiting for another session, and that one for the model.
                 Err(TrySendError::Full(message)) if let Some(Ahead { batch, mut turn }) = ahead.take() => {
@@ -261,19 +225,4 @@ impl Worker {
 /// The frames of a batch.
 fn frames(batch: &[Item]) -> Vec<Frame<'_>> {
     batch.iter().filter_map(|(frame, _)| frame.frame()).collect()
-}
-
-/// Gives the detections of a frame their tracks. Each source has a tracker of its own.
-fn track(
-    tracker: &mut Option<(SourceId, BoxedTracker)>,
-    build: impl FnOnce() -> Result<BoxedTracker, RuntimeError>,
-    frame: &Frame<'_>,
-    results: &mut PredictionsBuf,
-) -> Result<(), AnyError> {
-    let id = frame.info.source;
-    let tracker = match tracker {
-        Some((of, tracker)) if *of == id => tracker,
-        slot => &mut slot.insert((id, build().map_err(AnyError::new)?)).1,
-    };
-    tracker.update(frame, results.view_mut().detections_mut())
 }

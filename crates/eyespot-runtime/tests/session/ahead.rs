@@ -1,7 +1,6 @@
 //! Models that work ahead: the next batch is submitted before the results of the one before are collected.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
 

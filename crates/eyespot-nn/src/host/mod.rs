@@ -12,6 +12,7 @@ mod threads;
 mod winograd;
 
 use std::boxed::Box;
+use std::vec;
 use std::vec::Vec;
 
 use bytemuck::{cast_slice, cast_slice_mut};
@@ -102,13 +103,18 @@ pub(crate) struct Program<'m> {
 impl<'m> Program<'m> {
     pub(crate) fn new(model: &Model<'m>, host: Host) -> Self {
         let level = host.level;
-        let layers: Vec<_> = model
-            .layers()
-            .map(|layer| {
-                let kernel = kernel(&layer.op, model.weights(), level).unwrap_or(Kernel::Common);
-                (layer, kernel)
-            })
-            .collect();
+        let mut threads = Threads::new(host.threads);
+        let layers: Vec<_> = model.layers().collect();
+        // Most of the time goes into new memory for packed weights, which the threads share too.
+        let mut kernels: Vec<Option<Kernel>> = layers.iter().map(|_| None).collect();
+        let mut none = vec![(); threads.count()];
+        threads.chunks(&mut kernels, 1, &mut none, |(), number, slots| {
+            for (slot, layer) in slots.iter_mut().zip(&layers[number..]) {
+                *slot = kernel(&layer.op, model.weights(), level);
+            }
+        });
+        let kernels = kernels.into_iter().map(|kernel| kernel.unwrap_or(Kernel::Common));
+        let layers: Vec<_> = layers.into_iter().zip(kernels).collect();
         // In floats.
         let (mut ring, mut highest, mut band) = (0, 0, 0);
         for (layer, kernel) in &layers {
@@ -134,7 +140,6 @@ impl<'m> Program<'m> {
                 _ => 0,
             });
         }
-        let threads = Threads::new(host.threads);
         let local =
             || Local { ring: Aligned::new(ring), highest: Aligned::new(highest), band: Aligned::new(band) };
         let locals = (0..threads.count()).map(|_| local()).collect();

@@ -1,6 +1,7 @@
 //! Real factors as integers, as TensorFlow Lite computes them.
 
 use eyespot_nn::graph::{BinaryKind, BinaryNumbers, Rescale};
+use eyespot_nn::host::SHORT_BITS;
 
 /// A factor as a multiplier in `2^30..2^31` and a shift, positive to the left; 0 where it is too small to matter.
 pub(crate) fn multiplier(factor: f64) -> (i32, i8) {
@@ -25,8 +26,6 @@ pub(crate) fn multiplier(factor: f64) -> (i32, i8) {
     (fixed as i32, exponent as i8)
 }
 
-/// Bits of a multiplier and places that it is shifted to the right, together, with which floats can scale sums to the bit.
-const SHORT: i32 = 16;
 /// Bits of the scales of sums.
 const SUM: i32 = 10;
 /// Most and least bits of a short factor: more gain no accuracy, fewer would cost some.
@@ -37,9 +36,9 @@ const BITS: [i32; 2] = [4, 8];
 pub(crate) fn short(factor: f64) -> f64 {
     let (multiplier, shift) = multiplier(factor);
     let [least, most] = BITS;
-    let bits = (SHORT + i32::from(shift)).min(most);
+    let bits = (SHORT_BITS + i32::from(shift)).min(most);
     if bits < least || multiplier == 0 {
-        return 2f64.powi(least - SHORT);
+        return 2f64.powi(least - SHORT_BITS);
     }
     if shift > 0 {
         return factor;
@@ -51,26 +50,24 @@ pub(crate) fn short(factor: f64) -> f64 {
     if short < 1.0 { short } else { factor }
 }
 
-/// A multiplier to so many bits.
-fn rounded((multiplier, shift): (i32, i8), bits: u32) -> (i32, i8) {
+/// Rounds a multiplier to so many bits, if that is any.
+fn round(scale: &mut Rescale, bits: i32) {
+    if scale.multiplier == 0 || bits < 1 {
+        return;
+    }
     let unit = 1i64 << (31 - bits);
-    match (i64::from(multiplier) + unit / 2) / unit * unit {
+    match i32::try_from((i64::from(scale.multiplier) + unit / 2) / unit * unit) {
+        Ok(multiplier) => scale.multiplier = multiplier,
         // Up to the next power of two.
-        next if next > i64::from(i32::MAX) => (1 << 30, shift.saturating_add(1)),
-        rounded => (rounded as i32, shift),
+        Err(_) => (scale.multiplier, scale.shift) = (1 << 30, scale.shift.saturating_add(1)),
     }
 }
 
 /// The integers of a sum, rounded so that it is a sum of two products on hosts, with no rounding in between.
 pub(crate) fn short_binary(kind: BinaryKind, numbers: BinaryNumbers) -> BinaryNumbers {
     let BinaryNumbers::I8 { mut a, mut b, mut output, left_shift, clamp } = numbers else { return numbers };
-    let round = |scale: &mut Rescale, bits: i32| {
-        if scale.multiplier > 0 && bits > 0 {
-            (scale.multiplier, scale.shift) = rounded((scale.multiplier, scale.shift), bits as u32);
-        }
-    };
     if kind == BinaryKind::Mul {
-        let bits = (SHORT + i32::from(output.shift)).min(BITS[1]);
+        let bits = (SHORT_BITS + i32::from(output.shift)).min(BITS[1]);
         if output.shift <= 0 && bits >= BITS[0] {
             round(&mut output, bits);
         }
@@ -111,7 +108,7 @@ mod tests {
             let (multiplier, shift) = multiplier(short);
             let bits = 31 - multiplier.trailing_zeros() as i32;
             if factor < 0.99 {
-                assert!(bits - i32::from(shift) <= SHORT && bits <= BITS[1], "{factor}");
+                assert!(bits - i32::from(shift) <= SHORT_BITS && bits <= BITS[1], "{factor}");
             }
             assert!(short >= factor && short <= factor * (1.0 + 2f64.powi(1 - BITS[0])), "{factor}: {short}");
         }

@@ -482,10 +482,10 @@ fn conv_data(conv: &Conv, [weights, bias]: [&[f32]; 2], scheme: &Scheme, clamp: 
         let largest = &mut largest[channel_of(at)];
         *largest = largest.max(weight.abs());
     }
-    // A channel without weights takes any scale; one that is tiny beside its bias must not overflow 32 bits.
     // What a sum is multiplied with to become an output; the scale of the weights is chosen after it.
     let factor =
         |channel: usize, scale: f64| f64::from(from) * scale / f64::from(scheme.scale(conv.output, channel));
+    // A channel without weights takes any scale; one that is tiny beside its bias must not overflow 32 bits.
     let scales: Vec<f64> = largest
         .iter()
         .zip(bias)

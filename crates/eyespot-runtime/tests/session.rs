@@ -165,6 +165,35 @@ impl Predictor for Level {
     }
 }
 
+/// Does something before each frame is read.
+struct Before<F>(Box<dyn MediaSource>, F);
+
+impl<F> ErrorType for Before<F> {
+    type Error = MediaError;
+}
+
+impl<F: FnMut() + Send> FrameSource for Before<F> {
+    fn next_frame(&mut self) -> Result<Option<Frame<'_>>, MediaError> {
+        self.1();
+        self.0.next_frame()
+    }
+}
+
+impl<F: FnMut() + Send> MediaSource for Before<F> {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+    fn frame_count(&self) -> Option<u64> {
+        self.0.frame_count()
+    }
+    fn fps(&self) -> Option<f64> {
+        self.0.fps()
+    }
+    fn set_id(&mut self, id: SourceId) {
+        self.0.set_id(id);
+    }
+}
+
 fn settings(batch: usize) -> Settings {
     Settings { batch_size: NonZeroUsize::new(batch), ..Settings::default() }
 }
@@ -502,31 +531,6 @@ fn inputs_are_opened_one_after_the_other_in_the_background() {
 /// Reading, predicting and the caller's work go on side by side: all of it takes about as long as the slowest of them.
 #[test]
 fn the_slowest_stage_sets_the_pace() {
-    /// Takes its time to read.
-    struct Slow(Box<dyn MediaSource>);
-    impl ErrorType for Slow {
-        type Error = MediaError;
-    }
-    impl FrameSource for Slow {
-        fn next_frame(&mut self) -> Result<Option<Frame<'_>>, MediaError> {
-            std::thread::sleep(Duration::from_millis(12));
-            self.0.next_frame()
-        }
-    }
-    impl MediaSource for Slow {
-        fn name(&self) -> &str {
-            self.0.name()
-        }
-        fn frame_count(&self) -> Option<u64> {
-            self.0.frame_count()
-        }
-        fn fps(&self) -> Option<f64> {
-            self.0.fps()
-        }
-        fn set_id(&mut self, id: SourceId) {
-            self.0.set_id(id);
-        }
-    }
     /// Takes its time to write.
     struct Pause;
     impl ErrorType for Pause {
@@ -541,7 +545,9 @@ fn the_slowest_stage_sets_the_pace() {
     let (mut predictor, _) = Level::new();
     predictor.pause = Duration::from_millis(20);
     let model = Model::from_predictor(predictor);
-    let source: Box<dyn MediaSource> = Box::new(Slow(Numbers::boxed("a", 100, &[])));
+    let source: Box<dyn MediaSource> = Box::new(Before(Numbers::boxed("a", 100, &[]), || {
+        std::thread::sleep(Duration::from_millis(12));
+    }));
     let start = Instant::now();
     let mut session = Session::new(&model, vec![Ok(source)], &settings(1)).unwrap();
     while session.step(&mut Boxed(Pause)).unwrap().is_some() {}

@@ -175,9 +175,8 @@ fn read_track(
         config.and_then(avc_configuration).ok_or(Mp4Error::Broken("H.264 configuration"))?;
     let timescale =
         descend(trak, &[b"mdia", b"mdhd"]).and_then(timescale).ok_or(Mp4Error::Broken("no timescale"))?;
-    let header = child(trak, b"tkhd").ok_or(Mp4Error::Broken("no track header"))?;
-    let id = track_id(header).ok_or(Mp4Error::Broken("no track header"))?;
-    let turn = turn(header).unwrap_or_default();
+    let (id, turn) =
+        child(trak, b"tkhd").and_then(track_header).ok_or(Mp4Error::Broken("no track header"))?;
     let samples = match samples::read(stbl, file_len) {
         Err(_) if fragmented => Vec::new(),
         result => result?,
@@ -189,22 +188,20 @@ fn read_track(
     Ok((id, VideoTrack { samples, timescale, length_size, parameter_sets, colour, turn, edits }))
 }
 
-fn track_id(tkhd: &[u8]) -> Option<u32> {
+/// A track's number, and how its pictures are turned (ISO/IEC 14496-12, 8.3.2).
+fn track_header(tkhd: &[u8]) -> Option<(u32, Turn)> {
     let mut fields = Fields(tkhd);
     let (version, _) = fields.version_flags()?;
     fields.versioned(version)?;
     fields.versioned(version)?;
-    fields.u32()
+    let id = fields.u32()?;
+    Some((id, turn(fields, version).unwrap_or_default()))
 }
 
-/// How a track header's matrix turns the pictures (ISO/IEC 14496-12, 8.3.2). Other matrices than turns are no turn.
-fn turn(tkhd: &[u8]) -> Option<Turn> {
-    let mut fields = Fields(tkhd);
-    let (version, _) = fields.version_flags()?;
-    fields.versioned(version)?;
-    fields.versioned(version)?;
-    // The track and a reserved word; the duration; layer, group, volume.
-    fields.bytes(8)?;
+/// The turn in the matrix of a track header, behind the track's number. Other matrices than turns are no turn.
+fn turn(mut fields: Fields<'_>, version: u8) -> Option<Turn> {
+    // A reserved word; the duration; layer, group, volume.
+    fields.bytes(4)?;
     fields.versioned(version)?;
     fields.bytes(16)?;
     let mut matrix = [0; 5];
@@ -212,12 +209,13 @@ fn turn(tkhd: &[u8]) -> Option<Turn> {
         *value = fields.u32()?.cast_signed();
     }
     const ONE: i32 = 1 << 16;
+    const MINUS: i32 = -ONE;
     // Its rows are `a b u` and `c d v`.
     let [a, b, _, c, d] = matrix;
     match [a, b, c, d] {
-        [0, ONE, b, 0] if b == -ONE => Some(Turn::Right),
-        [a, 0, 0, d] if a == -ONE && d == -ONE => Some(Turn::Half),
-        [0, b, ONE, 0] if b == -ONE => Some(Turn::Left),
+        [0, ONE, MINUS, 0] => Some(Turn::Right),
+        [MINUS, 0, 0, MINUS] => Some(Turn::Half),
+        [0, MINUS, ONE, 0] => Some(Turn::Left),
         _ => None,
     }
 }

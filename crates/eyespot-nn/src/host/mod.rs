@@ -34,6 +34,7 @@ use crate::{Layer, Model, network};
 
 pub use aligned::Arena;
 pub use simd::Level;
+pub use simd::int8::SHORT_BITS;
 
 /// How a network runs on a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::vec::Vec;
 
 use super::conv::Conv;
 use super::geometry::Geometry;
-use super::simd::Level;
+use super::simd::{self, Level};
 use crate::graph::{Activation, Shape, Window};
 
 /// Combinations of a tile.
@@ -67,7 +67,7 @@ impl Winograd {
             level,
             geometry: Geometry { window, input, output },
             products: products.collect(),
-            bias: bias.iter().map(|&value| f32::from_le_bytes(value)).collect(),
+            bias: bias.iter().map(|&value| simd::constant(value)).collect(),
             activation,
             zeros: vec![0.0; input.w as usize * from],
         })

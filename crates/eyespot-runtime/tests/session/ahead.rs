@@ -104,39 +104,18 @@ impl Predictor for Ahead {
     }
 }
 
-/// Counts what it is asked for.
-struct Counted(Box<dyn MediaSource>, Arc<Log>);
-
-impl ErrorType for Counted {
-    type Error = MediaError;
-}
-
-impl FrameSource for Counted {
-    fn next_frame(&mut self) -> Result<Option<Frame<'_>>, MediaError> {
-        self.1.asked.fetch_add(1, Ordering::SeqCst);
-        self.0.next_frame()
-    }
-}
-
-impl MediaSource for Counted {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-    fn frame_count(&self) -> Option<u64> {
-        self.0.frame_count()
-    }
-    fn fps(&self) -> Option<f64> {
-        self.0.fps()
-    }
-    fn set_id(&mut self, id: SourceId) {
-        self.0.set_id(id);
-    }
+/// So many frames; counts what it is asked for.
+fn asked(log: &Arc<Log>, count: u8) -> Box<dyn MediaSource> {
+    let log = Arc::clone(log);
+    Box::new(Before(Numbers::boxed("a", count, &[]), move || {
+        log.asked.fetch_add(1, Ordering::SeqCst);
+    }))
 }
 
 /// A session over so many frames that the model is never ahead of the reader.
 fn counted(mut ahead: Ahead, log: &Arc<Log>, count: u8, batch: usize) -> Session {
     ahead.next_of = Some((batch as u64, count.into()));
-    let source: Box<dyn MediaSource> = Box::new(Counted(Numbers::boxed("a", count, &[]), Arc::clone(log)));
+    let source = asked(log, count);
     Session::new(&Model::from_predictor(ahead), vec![Ok(source)], &settings(batch)).unwrap()
 }
 
@@ -197,7 +176,7 @@ fn a_lost_device_ends_the_session_and_leaves_nothing_to_the_next() {
         ahead.refuse[side] = Some((3, ErrorKind::Device));
         ahead.next_of = Some((1, 20));
         let model = Model::from_predictor(ahead);
-        let source: Box<dyn MediaSource> = Box::new(Counted(Numbers::boxed("a", 20, &[]), Arc::clone(&log)));
+        let source = asked(&log, 20);
         let mut session = Session::new(&model, vec![Ok(source)], &settings(1)).unwrap();
         assert_eq!(all(session.by_ref().take(3)), good(0..3));
         let error = session.next().unwrap().unwrap_err();
@@ -217,7 +196,7 @@ fn a_session_can_be_stopped_with_a_batch_under_way() {
     let hold = Arc::new(AtomicBool::new(true));
     *log.hold.lock().unwrap() = Some(Arc::clone(&hold));
     let model = Model::from_predictor(ahead);
-    let source: Box<dyn MediaSource> = Box::new(Counted(Numbers::boxed("a", 250, &[]), Arc::clone(&log)));
+    let source = asked(&log, 250);
     let mut session = Session::new(&model, vec![Ok(source)], &settings(1)).unwrap();
     // The first result is being collected, with the second batch under way.
     while !log.events.lock().unwrap().contains(&Collect(0)) {

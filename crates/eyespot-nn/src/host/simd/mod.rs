@@ -327,7 +327,7 @@ impl Level {
 const TINY: f32 = 1e-20;
 
 /// A weight or a bias.
-fn constant(bytes: [u8; 4]) -> f32 {
+pub(super) fn constant(bytes: [u8; 4]) -> f32 {
     let value = f32::from_le_bytes(bytes);
     if value.abs() < TINY { 0.0 } else { value }
 }

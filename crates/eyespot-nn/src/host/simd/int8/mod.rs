@@ -281,6 +281,10 @@ impl Level {
     }
 }
 
+/// Bits of a multiplier and places that it is shifted to the right, together, with which sums are scaled as floats: with more,
+/// floats can't tell all values from each other.
+pub const SHORT_BITS: i32 = 16;
+
 /// Most values of a mean.
 pub(crate) const MOST: usize = 1 << 14;
 

@@ -10,6 +10,7 @@
 
 use std::vec::Vec;
 
+use super::SHORT_BITS;
 use super::vector::Int;
 use crate::kernels::requant;
 
@@ -93,7 +94,8 @@ impl<S: Int> Scaling<S> for Short {
 }
 
 /// Numbers for each lane: multiplier, shift to the right, to the left, the logical shift that leaves 1 of a negative sum (0
-/// where there is no shift to the right), and the summand of the first division (64 bits), those of the even lanes first. With [`How::Short`] there are three floats instead.
+/// where there is no shift to the right), and the summand of the first division (64 bits), those of the even lanes first.
+/// With [`How::Short`] there are three floats instead.
 pub(super) const PER_LANE: usize = 6;
 
 /// No sum, shifted to the left, may reach this: all that is added to it must fit 32 bits.
@@ -199,10 +201,6 @@ fn pack<T: Copy + Default>(
     packed
 }
 
-/// Bits of a multiplier and places that it is shifted to the right, together: more, and floats can't tell all values from
-/// each other.
-const SHORT: i32 = 16;
-
 impl Channel {
     /// The numbers of [`How::Short`]; `None` where the multiplier has too many bits, or a sum might be too large.
     fn short(&self, zero: i8) -> Option<[f32; 3]> {
@@ -212,7 +210,7 @@ impl Channel {
         }
         let (bits, right) = (31 - self.multiplier.trailing_zeros() as i32, -i32::from(self.shift));
         let largest = self.reach.checked_add(self.bias.unsigned_abs().into())?;
-        if self.multiplier < 0 || right < 0 || bits + right > SHORT || largest > i32::MAX as u64 {
+        if self.multiplier < 0 || right < 0 || bits + right > SHORT_BITS || largest > i32::MAX as u64 {
             return None;
         }
         let power = |exponent: i32| f32::from_bits(((127 + exponent) as u32) << 23);

@@ -65,13 +65,18 @@ def main():
             "Eyespot, BoT-SORT with camera motion": eyespot(eye, *camera),
             "the same, decoded by ffmpeg": eyespot(eye, *camera, "--decoder", "ffmpeg"),
             "the same, int8": eyespot(int8, *camera, "--decoder", "ffmpeg"),
-            "Eyespot int8, ByteTrack, decoded by ffmpeg": eyespot(
-                int8, "--tracking-config", "tracker=bytetrack", "--decoder", "ffmpeg"
-            ),
             "OpenCV, ONNX Runtime, ByteTrack of supervision": lambda frames: [
                 sys.executable, HERE / "opencv_onnxruntime.py", video, model, frames, out,
             ],
         }
+        # libavcodec within the process, where the program was built with it.
+        linked = ["--decoder", "libav"]
+        probe = [*pipelines["the same, int8"](1)[:-2], *linked]
+        if not subprocess.run([*map(str, probe)], capture_output=True, check=False).returncode:
+            pipelines |= {
+                "Eyespot int8, camera motion, libavcodec": eyespot(int8, *camera, *linked),
+                "Eyespot int8, ByteTrack, libavcodec": eyespot(int8, "--tracking-config", "tracker=bytetrack", *linked),
+            }
         rows = {name: [] for name in pipelines}
         for _ in range(arguments.rounds):
             for name, command in pipelines.items():

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::image::Layout;
-use crate::{Frame, FrameInfo};
+use crate::{Frame, FrameInfo, ImageError, ImageView, YuvEncoding};
 
 /// An owned copy of a frame. Its memory is kept for the next copy.
 ///
@@ -35,7 +35,31 @@ impl FrameBuf {
         self.bytes.clear();
         self.layout = Some(frame.image.copy_to(&mut self.bytes));
         self.info = frame.info;
-        match (&mut self.name, frame.name) {
+        self.rename(frame.name);
+    }
+
+    /// Takes a planar 4:2:0 picture without copying it: `bytes` are its planes Y, U and V, one behind the other without gaps.
+    /// They are exchanged for the memory of the frame that was held before. The size is that of `info`.
+    ///
+    /// # Errors
+    /// [`ImageError`] where the size is zero or `bytes` too short; nothing is exchanged then.
+    pub fn exchange_yuv420(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        encoding: YuvEncoding,
+        info: FrameInfo,
+        name: &str,
+    ) -> Result<(), ImageError> {
+        let view = ImageView::yuv420_packed(bytes, info.width, info.height)?.with_encoding(encoding);
+        self.layout = Some(view.layout());
+        core::mem::swap(&mut self.bytes, bytes);
+        self.info = info;
+        self.rename(Some(name));
+        Ok(())
+    }
+
+    fn rename(&mut self, name: Option<&str>) {
+        match (&mut self.name, name) {
             (Some(old), Some(new)) => new.clone_into(old),
             (old, new) => *old = new.map(Into::into),
         }
@@ -95,6 +119,28 @@ mod tests {
             same(&view.crop(3, 5, 10, 7).unwrap());
             same(&view.crop(20, 14, 1, 1).unwrap());
         }
+    }
+
+    #[test]
+    fn pictures_are_exchanged_without_a_copy() {
+        let picture: Vec<u8> = (0..5 * 3 + 2 * 3 * 2).collect();
+        let (mut bytes, mut buf) = (picture.clone(), FrameBuf::new());
+        let info = FrameInfo { index: 7, width: 5, height: 3, ..FrameInfo::default() };
+        assert!(buf.exchange_yuv420(&mut bytes, YuvEncoding::Bt709, info, "a.mp4").is_ok());
+        assert!(bytes.is_empty());
+        let frame = buf.frame().unwrap();
+        let expected = ImageView::yuv420_packed(&picture, 5, 3).unwrap().with_encoding(YuvEncoding::Bt709);
+        assert_eq!((frame.info, frame.name), (info, Some("a.mp4")));
+        assert!((0..3).all(|y| (0..5).all(|x| frame.image.rgb(x, y) == expected.rgb(x, y))));
+        // Too short: nothing changes hands.
+        let mut short = vec![1; 26];
+        assert!(buf.exchange_yuv420(&mut short, YuvEncoding::Bt709, info, "b.mp4").is_err());
+        assert_eq!((short.len(), buf.frame().unwrap().name), (26, Some("a.mp4")));
+        let place = picture.as_ptr();
+        let mut bytes = picture;
+        assert!(buf.exchange_yuv420(&mut bytes, YuvEncoding::Bt709, info, "c.mp4").is_ok());
+        assert_eq!(buf.bytes.as_ptr(), place);
+        assert_eq!(bytes.len(), 27);
     }
 
     #[test]

@@ -246,6 +246,19 @@ impl<'a> ImageView<'a> {
         Self::from_planes(width, height, PixelFormat::Yuv420, [plane(y), plane(u), plane(v)])
     }
 
+    /// A planar 4:2:0 image whose planes Y, U and V lie one behind the other, without gaps.
+    ///
+    /// # Errors
+    /// [`ImageError`] where the size is zero or `bytes` too short.
+    pub fn yuv420_packed(bytes: &'a [u8], width: u16, height: u16) -> Result<Self, ImageError> {
+        let (row, half) = (u32::from(width), u32::from(width).div_ceil(2));
+        let luma = usize::from(width) * usize::from(height);
+        let chroma = usize::from(width).div_ceil(2) * usize::from(height).div_ceil(2);
+        let (y, colour) = bytes.split_at(luma.min(bytes.len()));
+        let (u, v) = colour.split_at(chroma.min(colour.len()));
+        Self::yuv420((y, row), (u, half), (v, half), width, height)
+    }
+
     fn from_planes(
         width: u16,
         height: u16,
@@ -339,16 +352,20 @@ impl<'a> ImageView<'a> {
             ends[index] = out.len() - start;
         }
         let Self { format, encoding, x, width, height, .. } = *self;
-        Layout {
-            ends,
-            strides: self.planes.map(|plane| plane.stride),
-            format,
-            encoding,
-            x,
-            y: self.y & 1,
-            width,
-            height,
-        }
+        let strides = self.planes.map(|plane| plane.stride);
+        Layout { ends, strides, format, encoding, x, y: self.y & 1, width, height }
+    }
+
+    /// How the image lies in bytes that hold its planes one behind the other, and nothing else.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn layout(&self) -> Layout {
+        let Self { planes, format, encoding, x, y, width, height } = *self;
+        let mut end = 0;
+        let ends = planes.map(|plane| {
+            end += plane.data.len();
+            end
+        });
+        Layout { ends, strides: planes.map(|plane| plane.stride), format, encoding, x, y, width, height }
     }
 
     /// The bytes of row `y`, for the formats with whole bytes per pixel and a single plane; `None` for the others

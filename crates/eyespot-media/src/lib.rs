@@ -3,6 +3,7 @@
 mod annotate;
 mod canvas;
 mod coco;
+mod codec;
 mod color;
 mod decoder;
 mod draw;

@@ -178,12 +178,8 @@ impl Plan {
                 if decoder.is_ffmpeg() {
                     return self.ffmpeg(path.to_string_lossy().into_owned(), MP4);
                 }
-                source(move || match VideoSource::open(&path, video) {
-                    Err(MediaError::Codec { codec, .. }) => {
-                        ffmpeg(&path.to_string_lossy(), &codec, video, &VideoDecoder::Auto)
-                    }
-                    opened => Ok(Box::new(opened?)),
-                })
+                let decoder = decoder.clone();
+                source(move || mp4(VideoSource::open(&path, video), &path.to_string_lossy(), video, &decoder))
             }
             Ok(Kind::Container(container)) => self.ffmpeg(path.to_string_lossy().into_owned(), container),
             Ok(other) => {
@@ -231,14 +227,10 @@ impl Plan {
                 if decoder.is_ffmpeg() {
                     return self.ffmpeg(url, MP4);
                 }
+                let decoder = decoder.clone();
                 source(move || {
                     let file = download.into_file()?;
-                    match VideoSource::from_file(file, Path::new(&url), video) {
-                        Err(MediaError::Codec { codec, .. }) => {
-                            ffmpeg(&url, &codec, video, &VideoDecoder::Auto)
-                        }
-                        opened => Ok(Box::new(opened?)),
-                    }
+                    mp4(VideoSource::from_file(file, Path::new(&url), video), &url, video, &decoder)
                 })
             }
             Kind::Container(_) if endless => self.stream(url),
@@ -278,6 +270,20 @@ fn failed(error: MediaError) -> Found {
 
 /// What needs ffmpeg only because it was asked for.
 const MP4: &str = "the decoder that was asked for";
+
+/// A video in MP4; what is not H.264 goes to ffmpeg.
+fn mp4(
+    opened: Result<VideoSource, MediaError>,
+    input: &str,
+    video: VideoOptions,
+    decoder: &VideoDecoder,
+) -> Opened {
+    match opened {
+        // The decoder's name is one of H.264.
+        Err(MediaError::Codec { codec, .. }) => ffmpeg(input, &codec, video, &VideoDecoder::Auto),
+        opened => Ok(Box::new(opened?.decoded_by(decoder)?)),
+    }
+}
 
 fn ffmpeg(input: &str, what: &str, video: VideoOptions, decoder: &VideoDecoder) -> Opened {
     Ok(Box::new(FfmpegSource::open(input, what, video)?.decoded_by(decoder)))

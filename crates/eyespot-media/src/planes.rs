@@ -1,18 +1,14 @@
 //! Planar 4:2:0 pictures.
 
-use eyespot_core::{ImageView, YuvEncoding};
-use openh264::decoder::DecodedYUV;
-use openh264::formats::YUVSource;
+use eyespot_core::{Frame, FrameBuf, FrameInfo, ImageView, SourceId, YuvEncoding};
 
-/// The planes of the frame that is lent out.
-///
-/// A copy, because the decoder's own can't be lent from within a loop without unsafe code; it costs a hundredth of
-/// the decoding.
+/// The planes of a picture.
 #[derive(Debug, Default)]
 pub(crate) struct Planes {
     pub(crate) bytes: Vec<u8>,
     width: u16,
     height: u16,
+    turn: Turn,
 }
 
 /// How pictures are turned before they are shown: cameras that are held upright say so instead of turning them.
@@ -38,15 +34,18 @@ impl Turn {
 }
 
 impl Planes {
-    pub(crate) fn copy(&mut self, yuv: &DecodedYUV<'_>, turn: Turn) {
-        let (width, height) = yuv.dimensions();
-        let (strides, halves) = (yuv.strides(), (width.div_ceil(2), height.div_ceil(2)));
+    /// Pictures are turned as they are copied.
+    pub(crate) fn turned(turn: Turn) -> Self {
+        Self { turn, ..Self::default() }
+    }
+
+    /// Copies a picture of `size`: luma and the two planes of colour, each with its stride.
+    pub(crate) fn copy(&mut self, size: (usize, usize), planes: [(&[u8], usize); 3]) {
+        let turn = self.turn;
         self.bytes.clear();
-        for (plane, stride, row, rows) in [
-            (yuv.y(), strides.0, width, height),
-            (yuv.u(), strides.1, halves.0, halves.1),
-            (yuv.v(), strides.2, halves.0, halves.1),
-        ] {
+        for (number, (plane, stride)) in planes.into_iter().enumerate() {
+            let half = |side: usize| if number == 0 { side } else { side.div_ceil(2) };
+            let (row, rows) = (half(size.0), half(size.1));
             let lines = plane.chunks(stride.max(1)).take(rows).map(|line| line.get(..row).unwrap_or(line));
             match turn {
                 Turn::None => lines.for_each(|line| self.bytes.extend_from_slice(line)),
@@ -58,7 +57,7 @@ impl Planes {
                 Turn::Right | Turn::Left => quarter(lines, [row, rows], turn == Turn::Right, &mut self.bytes),
             }
         }
-        let (width, height) = turn.size((width, height));
+        let (width, height) = turn.size(size);
         self.width = u16::try_from(width).unwrap_or(u16::MAX);
         self.height = u16::try_from(height).unwrap_or(u16::MAX);
     }
@@ -71,20 +70,34 @@ impl Planes {
         Some(&mut self.bytes)
     }
 
-    /// In pixels.
+    /// Of the picture that was copied or filled in last, in pixels.
     pub(crate) const fn height(&self) -> u16 {
         self.height
     }
 
-    pub(crate) fn view(&self, encoding: YuvEncoding) -> Option<ImageView<'_>> {
-        let (width, half) = (u32::from(self.width), u32::from(self.width).div_ceil(2));
-        let luma = width as usize * usize::from(self.height);
-        let chroma = half as usize * usize::from(self.height).div_ceil(2);
-        let (y, rest) = self.bytes.split_at_checked(luma)?;
-        let (u, v) = rest.split_at_checked(chroma)?;
-        let view = ImageView::yuv420((y, width), (u, half), (v, half), self.width, self.height).ok()?;
-        Some(view.with_encoding(encoding))
+    /// Lends the picture out; `None` where there is none.
+    pub(crate) fn lend<'a>(&'a self, tag: Tag, source: SourceId, name: &'a str) -> Option<Frame<'a>> {
+        let image = ImageView::yuv420_packed(&self.bytes, self.width, self.height).ok()?;
+        let mut frame =
+            Frame::new(image.with_encoding(tag.encoding), tag.number, tag.timestamp_us).named(name);
+        frame.info.source = source;
+        Some(frame)
     }
+
+    /// Gives the picture away, for the memory of an older one; `false` where there is none.
+    pub(crate) fn give(&mut self, tag: Tag, source: SourceId, name: &str, to: &mut FrameBuf) -> bool {
+        let Tag { number: index, timestamp_us, encoding } = tag;
+        let info = FrameInfo { index, timestamp_us, source, width: self.width, height: self.height };
+        to.exchange_yuv420(&mut self.bytes, encoding, info, name).is_ok()
+    }
+}
+
+/// What is to be said of a picture.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tag {
+    pub(crate) number: u64,
+    pub(crate) timestamp_us: u64,
+    pub(crate) encoding: YuvEncoding,
 }
 
 /// Adds the lines of a plane of `[width, height]`, turned by a quarter.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use eyespot_core::{FrameSource, SourceId};
+use eyespot_core::{FrameBuf, FrameSource, SourceId};
 
 use crate::{
     ImageOptions, MediaError, MemoryImage, Stopper, StreamOptions, UrlOptions, VideoDecoder, VideoOptions,
@@ -40,6 +40,19 @@ pub trait MediaSource: FrameSource<Error = MediaError> + Send {
 
     /// Sets the number that tells the frames of this source from those of others.
     fn set_id(&mut self, id: SourceId);
+
+    /// Like [`next_frame`](FrameSource::next_frame), for a caller that keeps the frame: `buf` gets it, without a copy where the
+    /// source can do without its memory. Returns whether there was a frame.
+    ///
+    /// # Errors
+    /// As [`next_frame`](FrameSource::next_frame); what `buf` holds then is not said.
+    fn next_frame_into(&mut self, buf: &mut FrameBuf) -> Result<bool, MediaError> {
+        let frame = self.next_frame()?;
+        if let Some(frame) = &frame {
+            buf.copy_from(frame);
+        }
+        Ok(frame.is_some())
+    }
 
     /// The images of this source that are in memory, by frame number: [`read_frame`](crate::read_frame) can't find
     /// them by their name.

@@ -1,19 +1,18 @@
 //! Frames from H.264 video in MP4.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use eyespot_core::{ErrorType, Frame, FrameSource, SourceId, YuvEncoding};
-use openh264::decoder::{DecodeOptions, Decoder, Flush};
+use eyespot_core::{ErrorType, Frame, FrameBuf, FrameSource, SourceId, YuvEncoding};
 
+use crate::codec::{Codec, Picture};
 use crate::h264::{NAL_SPS, Sps, push_unit, to_byte_stream};
 use crate::mp4::{self, Mp4Error, Shown, VideoTrack};
-use crate::planes::{Planes, encoding_of};
+use crate::planes::{Planes, Tag, encoding_of};
 use crate::video_options::{VideoOptions, Wanted};
-use crate::{MediaError, MediaSource, sniff};
+use crate::{MediaError, MediaSource, VideoDecoder, sniff};
 
 /// Frames from a video file: MP4 with H.264 of 8 bits, 4:2:0, progressive.
 ///
@@ -28,7 +27,7 @@ pub struct VideoSource {
     path: PathBuf,
     name: String,
     file: BufReader<File>,
-    decoder: Decoder,
+    codec: Codec,
     track: VideoTrack,
     /// All frames in the order of time.
     shown: Vec<Shown>,
@@ -51,7 +50,7 @@ pub struct VideoSource {
     /// Something went wrong since the last start of a group, so that frames may be missing among the pending ones.
     damaged: bool,
     /// Decoded but not shown yet, by time: the decoder holds frames back until their turn.
-    pending: BinaryHeap<Reverse<(i64, u32)>>,
+    pending: BTreeSet<(i64, u32)>,
     /// Wanted frames that were lost and have to be reported.
     lost: VecDeque<u32>,
     sample: Vec<u8>,
@@ -128,7 +127,8 @@ impl VideoSource {
             path: path.to_path_buf(),
             name: path.to_string_lossy().into_owned(),
             file,
-            decoder: Decoder::new().map_err(|error| coder_error(path, &error))?,
+            codec: Codec::new(&VideoDecoder::Auto).map_err(|reason| coder_error(path, reason))?,
+            planes: Planes::turned(track.turn),
             track,
             shown,
             numbers,
@@ -144,14 +144,22 @@ impl VideoSource {
             next_group: 0,
             draining: false,
             damaged: false,
-            pending: BinaryHeap::new(),
+            pending: BTreeSet::new(),
             lost: VecDeque::new(),
             sample: Vec::new(),
             stream: Vec::new(),
-            planes: Planes::default(),
         };
         source.read_format()?;
         Ok(source)
+    }
+
+    /// By another decoder than the built-in one; [`VideoDecoder::Libav`] is the only one that makes a difference here.
+    ///
+    /// # Errors
+    /// [`MediaError::Coder`] where there is no such decoder.
+    pub fn decoded_by(mut self, decoder: &VideoDecoder) -> Result<Self, MediaError> {
+        self.codec = Codec::new(decoder).map_err(|reason| coder_error(&self.path, reason))?;
+        Ok(self)
     }
 
     /// Size and colour from the sequence parameter set, which lies in the index or, for `avc3`, in the first sample.
@@ -204,6 +212,25 @@ impl VideoSource {
         self.corrupt
     }
 
+    /// The next wanted picture is in `planes` then.
+    fn next_picture(&mut self) -> Result<Option<Tag>, MediaError> {
+        let shown = self.advance()?;
+        if let Some(frame) = self.lost.pop_front() {
+            self.corrupt += 1;
+            return Err(MediaError::CorruptFrame { path: self.path.clone(), frame: u64::from(frame) });
+        }
+        let Some(shown) = shown else {
+            let missing = std::mem::take(&mut self.missing);
+            if missing == 0 {
+                return Ok(None);
+            }
+            let frames = self.wanted.count() + missing;
+            return Err(MediaError::TruncatedVideo { path: self.path.clone(), frames, missing });
+        };
+        let number = self.numbers.get(shown.sample as usize).copied().unwrap_or(0);
+        Ok(Some(Tag { number: u64::from(number), timestamp_us: shown.timestamp_us, encoding: self.encoding }))
+    }
+
     /// Decodes until a wanted frame comes out; `None` at the end or where losses have to be reported first.
     fn advance(&mut self) -> Result<Option<Shown>, MediaError> {
         loop {
@@ -211,21 +238,22 @@ impl VideoSource {
                 return Ok(None);
             }
             let more_groups = self.next_group < self.track.samples.len();
-            let sample = if self.draining {
-                self.drain()?
+            let picture = self.codec.take(&mut self.planes);
+            if let Some(picture) = picture.map_err(|reason| coder_error(&self.path, reason))? {
+                if let Some(number) = self.identify(picture) {
+                    return Ok(self.shown.get(number as usize).copied());
+                }
+            } else if self.draining {
+                self.restart()?;
             } else if self.cursor < self.feed_end {
-                self.feed()
+                self.feed();
             } else if more_groups && !self.damaged {
                 self.enter_group();
-                None
             } else if more_groups || !self.pending.is_empty() {
+                self.codec.drain();
                 self.draining = true;
-                None
             } else {
                 return Ok(None);
-            };
-            if let Some(number) = sample {
-                return Ok(self.shown.get(number as usize).copied());
             }
         }
     }
@@ -291,8 +319,8 @@ impl VideoSource {
             && self.sample.len() as u64 == size
     }
 
-    /// Gives the next sample to the decoder; returns the number of a wanted frame that came out.
-    fn feed(&mut self) -> Option<u32> {
+    /// Gives the next sample to the decoder.
+    fn feed(&mut self) {
         let index = self.cursor;
         self.cursor += 1;
         let wanted = self.wanted_number(index);
@@ -309,54 +337,47 @@ impl VideoSource {
         };
         let Some(kind) = kind else {
             self.lost.extend(wanted);
-            return None;
+            return;
         };
         if !kind.reference && wanted.is_none() {
-            return None;
+            return;
         }
-        let keep = DecodeOptions::new().flush_after_decode(Flush::NoFlush);
-        let Ok(output) = self.decoder.decode_with_options(&self.stream, keep) else {
+        let sample = u32::try_from(index).unwrap_or(u32::MAX);
+        if self.codec.push(&self.stream, sample, &mut self.planes).is_ok() {
+            self.pending.insert((self.time_of(index), sample));
+        } else {
             self.lost.extend(wanted);
             self.damaged = true;
-            return None;
-        };
-        let cts = self.track.samples.get(index).map_or(0, |sample| sample.cts);
-        self.pending.push(Reverse((cts, u32::try_from(index).unwrap_or(u32::MAX))));
-        let yuv = output?;
-        let Reverse((_, shown)) = self.pending.pop()?;
-        let number = wanted_of(&self.numbers, self.wanted, shown)?;
-        self.planes.copy(&yuv, self.track.turn);
-        Some(number)
-    }
-
-    /// Takes one of the frames that the decoder still holds. After the last one, what never came out is lost, and a
-    /// new decoder goes on: the old one does not give its flushed pictures free.
-    fn drain(&mut self) -> Result<Option<u32>, MediaError> {
-        let flush = DecodeOptions::new().flush_after_decode(Flush::Flush);
-        if let Ok(Some(yuv)) = self.decoder.decode_with_options(&[], flush)
-            && let Some(Reverse((_, shown))) = self.pending.pop()
-        {
-            let number = wanted_of(&self.numbers, self.wanted, shown);
-            if number.is_some() {
-                self.planes.copy(&yuv, self.track.turn);
-            }
-            return Ok(number);
         }
-        (self.draining, self.damaged) = (false, false);
-        let left = self
-            .pending
-            .drain()
-            .filter_map(|Reverse((_, shown))| wanted_of(&self.numbers, self.wanted, shown));
-        self.lost.extend(left);
-        self.lost.make_contiguous().sort_unstable();
-        self.decoder = Decoder::new().map_err(|error| coder_error(&self.path, &error))?;
-        Ok(None)
     }
-}
 
-fn wanted_of(numbers: &[u32], wanted: Wanted, sample: u32) -> Option<u32> {
-    let number = *numbers.get(sample as usize)?;
-    (number != HIDDEN && wanted.contains(u64::from(number))).then_some(number)
+    fn time_of(&self, sample: usize) -> i64 {
+        self.track.samples.get(sample).map_or(0, |sample| sample.cts)
+    }
+
+    /// The number of a decoded picture, where it is wanted.
+    fn identify(&mut self, picture: Picture) -> Option<u32> {
+        let sample = match picture {
+            Picture::First => self.pending.pop_first()?.1,
+            #[cfg(feature = "libav")]
+            Picture::Of(sample) => {
+                let known = self.pending.remove(&(self.time_of(sample as usize), sample));
+                known.then_some(sample)?
+            }
+        };
+        self.wanted_number(sample as usize)
+    }
+
+    /// After the last picture of a decoder: what never came out is lost, and a new one goes on.
+    fn restart(&mut self) -> Result<(), MediaError> {
+        (self.draining, self.damaged) = (false, false);
+        let left = std::mem::take(&mut self.pending);
+        for (_, sample) in left {
+            self.lost.extend(self.wanted_number(sample as usize));
+        }
+        self.lost.make_contiguous().sort_unstable();
+        self.codec.restart().map_err(|reason| coder_error(&self.path, reason))
+    }
 }
 
 impl ErrorType for VideoSource {
@@ -365,27 +386,9 @@ impl ErrorType for VideoSource {
 
 impl FrameSource for VideoSource {
     fn next_frame(&mut self) -> Result<Option<Frame<'_>>, MediaError> {
-        let shown = self.advance()?;
-        if let Some(frame) = self.lost.pop_front() {
-            self.corrupt += 1;
-            return Err(MediaError::CorruptFrame { path: self.path.clone(), frame: u64::from(frame) });
-        }
-        let Some(shown) = shown else {
-            let missing = std::mem::take(&mut self.missing);
-            if missing == 0 {
-                return Ok(None);
-            }
-            let frames = self.wanted.count() + missing;
-            return Err(MediaError::TruncatedVideo { path: self.path.clone(), frames, missing });
-        };
-        let number = self.numbers.get(shown.sample as usize).copied().unwrap_or(0);
-        let Some(view) = self.planes.view(self.encoding) else {
-            self.corrupt += 1;
-            return Err(MediaError::CorruptFrame { path: self.path.clone(), frame: u64::from(number) });
-        };
-        let mut frame = Frame::new(view, u64::from(number), shown.timestamp_us).named(&self.name);
-        frame.info.source = self.id;
-        Ok(Some(frame))
+        let Some(tag) = self.next_picture()? else { return Ok(None) };
+        let lost = MediaError::CorruptFrame { path: self.path.clone(), frame: tag.number };
+        self.planes.lend(tag, self.id, &self.name).ok_or(lost).map(Some)
     }
 }
 
@@ -404,10 +407,14 @@ impl MediaSource for VideoSource {
     fn set_id(&mut self, id: SourceId) {
         self.id = id;
     }
+    fn next_frame_into(&mut self, buf: &mut FrameBuf) -> Result<bool, MediaError> {
+        let Some(tag) = self.next_picture()? else { return Ok(false) };
+        Ok(self.planes.give(tag, self.id, &self.name, buf))
+    }
 }
 
-fn coder_error(path: &Path, error: &openh264::Error) -> MediaError {
-    MediaError::Coder { path: path.to_path_buf(), role: "decoder", reason: error.to_string() }
+fn coder_error(path: &Path, reason: String) -> MediaError {
+    MediaError::Coder { path: path.to_path_buf(), role: "decoder", reason }
 }
 
 fn mp4_error(path: &Path, error: Mp4Error) -> MediaError {

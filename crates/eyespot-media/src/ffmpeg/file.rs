@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use eyespot_core::{ErrorType, Frame, FrameSource, SourceId};
+use eyespot_core::{ErrorType, Frame, FrameBuf, FrameSource, SourceId};
 
 use super::probe::{Probe, probe};
 use super::process::{Killer, Process};
 use super::tool::{Tool, input_of};
-use crate::planes::{Planes, encoding_of};
+use crate::planes::{Planes, Tag, encoding_of};
 use crate::video_options::Wanted;
 use crate::{MediaError, MediaSource, Stopper, VideoDecoder, VideoOptionError, VideoOptions};
 
@@ -117,6 +117,28 @@ impl FfmpegSource {
         Ok(Some(process))
     }
 
+    /// The next picture is in `planes` then.
+    fn next_picture(&mut self) -> Result<Option<Tag>, MediaError> {
+        let mut process = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Waiting => match self.start()? {
+                Some(process) => Box::new(process),
+                None => return Ok(None),
+            },
+            State::Running(process) => process,
+            State::Ended => return Ok(None),
+        };
+        let time = match process.next(&mut self.planes) {
+            Ok(Some(time)) => time,
+            Ok(None) => return self.end(*process, None).map_or(Ok(None), Err),
+            Err(error) => return self.end(*process, Some(error)).map_or(Ok(None), Err),
+        };
+        self.state = State::Running(process);
+        let number = self.wanted.start.saturating_add(self.given.saturating_mul(self.wanted.stride));
+        self.given += 1;
+        let encoding = encoding_of(self.probe.matrix, self.probe.full_range, self.planes.height());
+        Ok(Some(Tag { number, timestamp_us: time.max(0) as u64, encoding }))
+    }
+
     fn failed(&self, reason: String) -> MediaError {
         MediaError::Ffmpeg { input: self.input.clone(), reason }
     }
@@ -158,29 +180,9 @@ impl ErrorType for FfmpegSource {
 
 impl FrameSource for FfmpegSource {
     fn next_frame(&mut self) -> Result<Option<Frame<'_>>, MediaError> {
-        let mut process = match std::mem::replace(&mut self.state, State::Ended) {
-            State::Waiting => match self.start()? {
-                Some(process) => Box::new(process),
-                None => return Ok(None),
-            },
-            State::Running(process) => process,
-            State::Ended => return Ok(None),
-        };
-        let time = match process.next(&mut self.planes) {
-            Ok(Some(time)) => time,
-            Ok(None) => return self.end(*process, None).map_or(Ok(None), Err),
-            Err(error) => return self.end(*process, Some(error)).map_or(Ok(None), Err),
-        };
-        self.state = State::Running(process);
-        let number = self.wanted.start.saturating_add(self.given.saturating_mul(self.wanted.stride));
-        self.given += 1;
-        let encoding = encoding_of(self.probe.matrix, self.probe.full_range, self.planes.height());
-        let Some(view) = self.planes.view(encoding) else {
-            return Err(MediaError::CorruptFrame { path: self.input.as_str().into(), frame: number });
-        };
-        let mut frame = Frame::new(view, number, time.max(0) as u64).named(&self.input);
-        frame.info.source = self.id;
-        Ok(Some(frame))
+        let Some(tag) = self.next_picture()? else { return Ok(None) };
+        let lost = MediaError::CorruptFrame { path: self.input.as_str().into(), frame: tag.number };
+        self.planes.lend(tag, self.id, &self.input).ok_or(lost).map(Some)
     }
 }
 
@@ -198,6 +200,10 @@ impl MediaSource for FfmpegSource {
     }
     fn set_id(&mut self, id: SourceId) {
         self.id = id;
+    }
+    fn next_frame_into(&mut self, buf: &mut FrameBuf) -> Result<bool, MediaError> {
+        let Some(tag) = self.next_picture()? else { return Ok(false) };
+        Ok(self.planes.give(tag, self.id, &self.input, buf))
     }
     fn stopper(&self) -> Option<Stopper> {
         let stop = Arc::clone(&self.stop);

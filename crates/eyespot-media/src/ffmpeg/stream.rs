@@ -6,13 +6,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use eyespot_core::{ErrorType, Frame, FrameSource, SourceId};
+use eyespot_core::{ErrorType, Frame, FrameBuf, FrameSource, SourceId};
 
 use super::file::DEFAULT_FPS;
 use super::process::{Killer, Process};
 use super::tool::Tool;
 use crate::input::scheme_of;
-use crate::planes::{Planes, encoding_of};
+use crate::planes::{Planes, Tag, encoding_of};
 use crate::video_options::Wanted;
 use crate::{MediaError, MediaSource, Stopper, StreamStats, VideoDecoder, VideoOptions};
 
@@ -237,8 +237,9 @@ impl ErrorType for StreamSource {
     type Error = MediaError;
 }
 
-impl FrameSource for StreamSource {
-    fn next_frame(&mut self) -> Result<Option<Frame<'_>>, MediaError> {
+impl StreamSource {
+    /// Waits for the next picture, which is in `current` then.
+    fn next_picture(&mut self) -> Result<Option<Tag>, MediaError> {
         let deadline = Instant::now() + self.timeout;
         let mut state = self.shared.lock();
         let picture = loop {
@@ -267,16 +268,16 @@ impl FrameSource for StreamSource {
         let old = std::mem::replace(&mut self.current, picture);
         state.spares.push(old.planes);
         drop(state);
-        let encoding = encoding_of(None, false, self.current.planes.height());
-        let Some(view) = self.current.planes.view(encoding) else {
-            return Err(MediaError::CorruptFrame {
-                path: self.address.as_str().into(),
-                frame: self.current.number,
-            });
-        };
-        let mut frame = Frame::new(view, self.current.number, self.current.time_us).named(&self.address);
-        frame.info.source = self.id;
-        Ok(Some(frame))
+        let Picture { number, time_us: timestamp_us, ref planes } = self.current;
+        Ok(Some(Tag { number, timestamp_us, encoding: encoding_of(None, false, planes.height()) }))
+    }
+}
+
+impl FrameSource for StreamSource {
+    fn next_frame(&mut self) -> Result<Option<Frame<'_>>, MediaError> {
+        let Some(tag) = self.next_picture()? else { return Ok(None) };
+        let lost = MediaError::CorruptFrame { path: self.address.as_str().into(), frame: tag.number };
+        self.current.planes.lend(tag, self.id, &self.address).ok_or(lost).map(Some)
     }
 }
 
@@ -292,6 +293,10 @@ impl MediaSource for StreamSource {
     }
     fn set_id(&mut self, id: SourceId) {
         self.id = id;
+    }
+    fn next_frame_into(&mut self, buf: &mut FrameBuf) -> Result<bool, MediaError> {
+        let Some(tag) = self.next_picture()? else { return Ok(false) };
+        Ok(self.current.planes.give(tag, self.id, &self.address, buf))
     }
     fn stopper(&self) -> Option<Stopper> {
         let shared = Arc::clone(&self.shared);

@@ -3,11 +3,27 @@
 use std::fs;
 use std::path::Path;
 
-use eyespot_core::{Error, ErrorKind, FrameSource, YuvEncoding};
+use eyespot_core::{Error, ErrorKind, FrameBuf, FrameSource, YuvEncoding};
 use proptest::prelude::*;
 
 use super::{data, has_ffmpeg, make_video, output};
-use crate::{MediaError, MediaSource as _, VideoOptionError, VideoOptions, VideoSource, mp4};
+use crate::{
+    Canvas, MediaError, MediaSource as _, SourceOptions, VideoDecoder, VideoOptionError, VideoOptions,
+    VideoSource, mp4,
+};
+
+/// All decoders of this build that a `VideoSource` can have.
+fn decoders() -> Vec<VideoDecoder> {
+    vec![
+        VideoDecoder::Auto,
+        #[cfg(feature = "libav")]
+        VideoDecoder::Libav { codec: None },
+    ]
+}
+
+fn open(video: &Path, options: VideoOptions, decoder: &VideoDecoder) -> VideoSource {
+    VideoSource::open(video, options).unwrap().decoded_by(decoder).unwrap()
+}
 
 /// Timestamps in microseconds and checksums of a framemd5 file.
 fn golden(path: &Path) -> Vec<(f64, String)> {
@@ -59,13 +75,17 @@ fn read_all(source: &mut VideoSource) -> Vec<(u64, u64, Vec<u8>)> {
 
 /// Every frame of a clip of the test data: count, number, time, and luma against ffmpeg where it is there.
 fn compare(name: &str, exact: bool) {
+    decoders().iter().for_each(|decoder| compare_by(decoder, name, exact));
+}
+
+fn compare_by(decoder: &VideoDecoder, name: &str, exact: bool) {
     let (Some(video), Some(list)) =
         (data(&format!("videos/{name}")), data(&format!("golden/{name}.framemd5")))
     else {
         return;
     };
     let golden = golden(&list);
-    let mut source = VideoSource::open(&video, VideoOptions::default()).unwrap();
+    let mut source = open(&video, VideoOptions::default(), decoder);
     assert_eq!(source.total_frames(), golden.len() as u64, "{name}");
     let (width, height) = source.size();
     let luma = usize::from(width) * usize::from(height);
@@ -77,7 +97,8 @@ fn compare(name: &str, exact: bool) {
         assert_eq!(frame.info.index, number as u64);
         assert_eq!((frame.info.width, frame.info.height), (width, height));
         assert!((frame.info.timestamp_us as f64 - time).abs() <= 1.0, "{name} {number}");
-        if exact {
+        // libavcodec is the reference itself.
+        if exact || *decoder != VideoDecoder::Auto {
             assert_eq!(&format!("{:x}", md5::compute(&source.planes.bytes)), checksum, "{name} {number}");
         }
         if let Some(frames) = &mut frames {
@@ -89,7 +110,7 @@ fn compare(name: &str, exact: bool) {
     assert_eq!(source.corrupt(), 0);
     if let Some(mut frames) = frames {
         assert!(frames.next().is_none());
-        eprintln!("{name}: {} frames, worst luma PSNR {worst:.1} dB", golden.len());
+        eprintln!("{name}, {decoder:?}: {} frames, worst luma PSNR {worst:.1} dB", golden.len());
         assert!(worst >= 60.0, "{name}: {worst} dB");
     }
 }
@@ -155,6 +176,13 @@ fn videos_that_say_so_are_turned_upright() {
         let mut source = VideoSource::open(&turned, VideoOptions::default()).unwrap();
         assert_eq!(source.size(), size);
         let frames = read_all(&mut source);
+        for decoder in decoders() {
+            assert_eq!(
+                read_all(&mut open(&turned, VideoOptions::default(), &decoder)),
+                frames,
+                "{decoder:?}"
+            );
+        }
         assert_eq!(frames.len(), 5);
         if turn == [1, 1, 0, 1] {
             assert_eq!(frames, upright);
@@ -177,11 +205,15 @@ fn options_skip_without_changing_frames() {
     let video = folder.path().join("bframes.mp4");
     let source = "testsrc2=size=128x96:rate=25:duration=4";
     make_video(&video, &[source, "-c:v", "libx264", "-bf", "3", "-g", "12", "-pix_fmt", "yuv420p"]);
-    let all = read_all(&mut VideoSource::open(&video, VideoOptions::default()).unwrap());
+    decoders().iter().for_each(|decoder| options_skip(&video, decoder));
+}
+
+fn options_skip(video: &Path, decoder: &VideoDecoder) {
+    let all = read_all(&mut open(video, VideoOptions::default(), decoder));
     assert_eq!(all.len(), 100);
-    let times = reference_times(&video);
+    let times = reference_times(video);
     for ((_, time, planes), (reference_time, expected)) in
-        all.iter().zip(times.iter().zip(reference(&video).chunks_exact(128 * 96 * 3 / 2)))
+        all.iter().zip(times.iter().zip(reference(video).chunks_exact(128 * 96 * 3 / 2)))
     {
         assert!((*time as f64 / 1e6 - reference_time).abs() < 2e-6);
         assert!(psnr(planes, expected) >= 60.0);
@@ -196,7 +228,7 @@ fn options_skip_without_changing_frames() {
         (1, 50, None, None, Some(0.4)),
     ] {
         let options = VideoOptions { stride: Some(stride), start_frame, end_frame, num_frames, duration_s };
-        let mut source = VideoSource::open(&video, options).unwrap();
+        let mut source = open(video, options, decoder);
         let expected: Vec<_> =
             all.iter().filter(|(number, ..)| source_wants(&options, *number)).cloned().collect();
         assert_eq!(source.frame_count(), Some(expected.len() as u64), "{options:?}");
@@ -206,6 +238,43 @@ fn options_skip_without_changing_frames() {
 
 fn source_wants(options: &VideoOptions, number: u64) -> bool {
     options.resolve(100, 25.0).unwrap().contains(number)
+}
+
+/// Frames that are handed over are those that are lent, whoever decodes; `ffmpeg` too.
+#[test]
+fn frames_are_handed_over_as_they_are_lent() {
+    let Some(video) = data("videos/road_pov_1280x720.mp4") else { return };
+    if !has_ffmpeg() {
+        return;
+    }
+    let options = VideoOptions { stride: Some(9), ..VideoOptions::default() };
+    for decoder in decoders().into_iter().chain([VideoDecoder::Ffmpeg { codec: None }]) {
+        let options = SourceOptions { video: options, decoder, ..SourceOptions::default() };
+        let [mut lent, mut given] = [0, 1].map(|_| crate::open(&video, &options).unwrap());
+        let mut buf = FrameBuf::new();
+        let mut frames = 0;
+        while let Some(frame) = lent.next_frame().unwrap() {
+            assert!(given.next_frame_into(&mut buf).unwrap());
+            let own = buf.frame().unwrap();
+            assert_eq!((own.info, own.name), (frame.info, frame.name));
+            assert!(Canvas::from_view(&own.image) == Canvas::from_view(&frame.image), "{frames}");
+            frames += 1;
+        }
+        assert!(!given.next_frame_into(&mut buf).unwrap());
+        assert_eq!(frames, 8);
+    }
+}
+
+#[cfg(feature = "libav")]
+#[test]
+fn a_decoder_that_is_not_there_is_named() {
+    let Some(video) = data("videos/road_pov_1280x720.mp4") else { return };
+    for name in ["no_such_decoder", "h264\0"] {
+        let source = VideoSource::open(&video, VideoOptions::default()).unwrap();
+        let error = source.decoded_by(&VideoDecoder::Libav { codec: Some(name.into()) }).unwrap_err();
+        assert!(matches!(error, MediaError::Coder { role: "decoder", .. }), "{error}");
+        assert!(error.to_string().contains("road_pov"), "{error}");
+    }
 }
 
 /// Edit lists that cut the start, a late start, variable frame rate, fragments: all as ffprobe says.
@@ -326,10 +395,11 @@ fn truncated_files_give_what_they_have() {
         let bytes = fs::read(video).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let cut = folder.path().join("cut.mp4");
-        for part in 0..16 {
+        for (part, decoder) in (0..16).flat_map(|part| decoders().into_iter().map(move |by| (part, by))) {
             fs::write(&cut, &bytes[..bytes.len() * part / 16]).unwrap();
             match VideoSource::open(&cut, VideoOptions { stride: Some(20), ..VideoOptions::default() }) {
-                Ok(mut source) => {
+                Ok(source) => {
+                    let mut source = source.decoded_by(&decoder).unwrap();
                     let count = source.frame_count().unwrap();
                     for _ in 0..count {
                         assert!(source.next_frame().unwrap().is_some(), "{name} {part}");
@@ -368,7 +438,13 @@ fn corrupt_frames_are_counted_and_the_rest_goes_on() {
     let copy = folder.path().join("corrupt.mp4");
     fs::write(&copy, bytes).unwrap();
 
-    let mut source = VideoSource::open(&copy, options).unwrap();
+    for decoder in decoders() {
+        corrupt_frames(&decoder, &copy, options, &whole);
+    }
+}
+
+fn corrupt_frames(decoder: &VideoDecoder, copy: &Path, options: VideoOptions, whole: &[(u64, u64, Vec<u8>)]) {
+    let mut source = open(copy, options, decoder);
     let (mut good, mut lost, mut same) = (0, 0_u64, 0);
     loop {
         match source.next_frame() {
@@ -382,7 +458,7 @@ fn corrupt_frames_are_counted_and_the_rest_goes_on() {
             Err(error) => panic!("{error}"),
         }
     }
-    eprintln!("lost {lost}, good {good}, the same {same} of {}", whole.len());
+    eprintln!("{decoder:?}: lost {lost}, good {good}, the same {same} of {}", whole.len());
     assert_eq!(good + lost, whole.len() as u64);
     assert!(lost >= 1 && lost == source.corrupt());
     assert!(same >= 59);

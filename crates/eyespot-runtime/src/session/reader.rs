@@ -79,13 +79,13 @@ fn read(
             return false;
         }
         let start = Instant::now();
-        let job = match source.next_frame() {
-            Ok(Some(frame)) => {
-                let mut copy = spares.try_recv().unwrap_or_default();
-                copy.copy_from(&frame);
-                Job::Frame(copy, memory.remove(&frame.info.index))
+        let mut buf = spares.try_recv().unwrap_or_default();
+        let job = match source.next_frame_into(&mut buf) {
+            Ok(true) => {
+                let image = buf.frame().and_then(|frame| memory.remove(&frame.info.index));
+                Job::Frame(buf, image)
             }
-            Ok(None) => return true,
+            Ok(false) => return true,
             Err(error) => Job::Failed(error),
         };
         control.time(|times| times.source += start.elapsed());

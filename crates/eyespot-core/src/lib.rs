@@ -29,6 +29,7 @@ mod samples;
 mod sink;
 mod source;
 mod tracker;
+mod wide;
 mod yuv;
 
 #[cfg(feature = "alloc")]
@@ -56,4 +57,5 @@ pub use samples::Samples;
 pub use sink::{NullSink, Record, Sink, SinkPairError};
 pub use source::FrameSource;
 pub use tracker::{NoTracker, Tracker};
+pub use wide::{Wide, wide};
 pub use yuv::{YuvCoefficients, YuvEncoding};

@@ -60,6 +60,13 @@ pub struct YuvCoefficients {
 }
 
 impl YuvCoefficients {
+    /// One pixel as RGB.
+    #[inline]
+    #[must_use]
+    pub const fn to_rgb(&self, y: u8, u: u8, v: u8) -> [u8; 3] {
+        self.rgb(y, self.chroma(u, v))
+    }
+
     /// What a chroma pair adds to red, green and blue.
     #[inline]
     const fn chroma(&self, u: u8, v: u8) -> [i32; 3] {
@@ -121,8 +128,7 @@ impl YuvEncoding {
     #[inline]
     #[must_use]
     pub const fn to_rgb(self, y: u8, u: u8, v: u8) -> [u8; 3] {
-        let c = self.coefficients();
-        c.rgb(y, c.chroma(u, v))
+        self.coefficients().to_rgb(y, u, v)
     }
 
     /// Luma as a full-range grey level.

@@ -4,7 +4,7 @@
 //! eigenvalues. The measure here is their harmonic mean (half of it), which needs no root and ranks alike, over the
 //! very window that Lucas-Kanade uses. Windows lie on a lattice of four pixels; one per tile spreads them.
 
-use eyespot_core::Detection;
+use eyespot_core::{Detection, Wide, wide};
 
 use crate::level::Level;
 use crate::window::WINDOW;
@@ -80,6 +80,26 @@ type Blocks = [[f32; STRIP + 1]; 3];
 
 /// Writes at most one corner per tile to the front of `corners` and returns how many.
 pub(crate) fn find_corners(level: &Level<'_>, boxes: &mut Boxes<'_>, corners: &mut [Corner]) -> usize {
+    wide(Search { level, boxes, corners })
+}
+
+struct Search<'a, 'b> {
+    level: &'a Level<'a>,
+    boxes: &'a mut Boxes<'b>,
+    corners: &'a mut [Corner],
+}
+
+impl Wide for Search<'_, '_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn work(self) -> usize {
+        search(self.level, self.boxes, self.corners)
+    }
+}
+
+#[inline(always)]
+fn search(level: &Level<'_>, boxes: &mut Boxes<'_>, corners: &mut [Corner]) -> usize {
     let side = tile_side(level.width, level.height, corners.len());
     let tiles_x = level.width.div_ceil(side);
     let used = (tiles_x * level.height.div_ceil(side)).min(corners.len());
@@ -127,7 +147,7 @@ fn compact(tiles: &mut [Corner]) -> usize {
 }
 
 /// Calls `take` with the strength of each window of a strip that is strong enough.
-#[inline]
+#[inline(always)]
 fn rate(upper: &Blocks, lower: &Blocks, mut take: impl FnMut(usize, f32)) {
     let mut strengths = [0.0f32; STRIP];
     for (index, strength) in strengths.iter_mut().enumerate() {
@@ -149,7 +169,7 @@ fn rate(upper: &Blocks, lower: &Blocks, mut take: impl FnMut(usize, f32)) {
 
 /// The products of the gradient (twice the slope), summed over a row of 4x4 blocks from `left, top`. Blocks that are
 /// not whole are 0.
-#[inline]
+#[inline(always)]
 fn sum_blocks(level: &Level<'_>, left: usize, top: usize) -> Blocks {
     let mut columns = [[0i32; COLUMNS]; 3];
     for y in top..top + LATTICE {
@@ -173,7 +193,7 @@ fn sum_blocks(level: &Level<'_>, left: usize, top: usize) -> Blocks {
     blocks
 }
 
-#[inline]
+#[inline(always)]
 fn add_products(
     columns: &mut [[i32; COLUMNS]; 3],
     upper: &[u8; COLUMNS],

@@ -1,6 +1,6 @@
 //! What the methods share: the frames, the corners and the final fit.
 
-use eyespot_core::{Affine, Detection, Frame};
+use eyespot_core::{Affine, Detection, Frame, ImageView, Wide, wide};
 
 use crate::config::{Failure, FlowConfig};
 use crate::corner::{Boxes, Corner, find_corners};
@@ -66,9 +66,7 @@ pub(crate) fn step(
         state.geometry = Geometry::new(image, current.base.len());
     }
     let Geometry { factor, width, height, .. } = state.geometry;
-    shrink(image, &state.geometry, current.base);
-    soften(current.base.get_mut(..width * height).unwrap_or(&mut []), width);
-    build(current.base, current.upper, width, height);
+    wide(Work { image, geometry: &state.geometry, base: current.base, upper: current.upper });
     let now = Pyramid::new(current.base, current.upper, width, height);
     let outcome = if known {
         let before = Pyramid::new(previous.base, previous.upper, width, height);
@@ -82,6 +80,27 @@ pub(crate) fn step(
     state.corners = find_corners(now.level(0), &mut boxes, corners);
     state.previous ^= 1;
     outcome.map(|found| full_size(&found, factor as f32))
+}
+
+/// Makes the working image and the levels above it.
+struct Work<'a> {
+    image: &'a ImageView<'a>,
+    geometry: &'a Geometry,
+    base: &'a mut [u8],
+    upper: &'a mut [u8],
+}
+
+impl Wide for Work<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn work(self) {
+        let Self { image, geometry, base, upper } = self;
+        let Geometry { width, height, .. } = *geometry;
+        shrink(image, geometry, base);
+        soften(base.get_mut(..width * height).unwrap_or(&mut []), width);
+        build(base, upper, width, height);
+    }
 }
 
 /// From the softened working image, in which all is half a pixel too far left and up, to the frame.
@@ -112,12 +131,7 @@ fn motion(
         return Err(Failure::Cut);
     }
     check(&start, inliers, tried, config)?;
-    let mut found = 0;
-    let refined = corners.iter().filter_map(|corner| refine(before, now, corner, &start));
-    for (slot, one) in matches.iter_mut().zip(refined) {
-        *slot = one;
-        found += 1;
-    }
+    let found = wide(Refine { before, now, corners, start: &start, matches });
     let matches = matches.get_mut(..found).unwrap_or(&mut []);
     let (fit, inliers) = polish(matches, start, 2.0 * AGREE).ok_or(Failure::FewInliers)?;
     check(&fit, inliers, corners.len(), config)?;
@@ -134,7 +148,34 @@ fn check(fit: &Similarity, inliers: usize, of: usize, config: &FlowConfig) -> Re
     if plausible { Ok(()) } else { Err(Failure::Implausible) }
 }
 
-/// Finds a corner at working resolution, starting where the first estimate says.
+/// Finds corners at working resolution, starting where the first estimate says.
+struct Refine<'a> {
+    before: &'a Pyramid<'a>,
+    now: &'a Pyramid<'a>,
+    corners: &'a [Corner],
+    start: &'a Similarity,
+    matches: &'a mut [Match],
+}
+
+impl Wide for Refine<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn work(self) -> usize {
+        let Self { before, now, corners, start, matches } = self;
+        // No chain of iterators: what they call is not inlined.
+        let mut found = 0;
+        for corner in corners {
+            let Some(one) = refine(before, now, corner, start) else { continue };
+            let Some(slot) = matches.get_mut(found) else { break };
+            *slot = one;
+            found += 1;
+        }
+        found
+    }
+}
+
+#[inline(always)]
 fn refine(before: &Pyramid<'_>, now: &Pyramid<'_>, corner: &Corner, start: &Similarity) -> Option<Match> {
     let (x, y) = (usize::from(corner.x), usize::from(corner.y));
     let template = Template::new(before.level(0), x, y)?;

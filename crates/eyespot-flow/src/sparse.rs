@@ -3,7 +3,7 @@
 use core::borrow::BorrowMut;
 use core::fmt;
 
-use eyespot_core::{Affine, CameraMotion, Detection, Frame};
+use eyespot_core::{Affine, CameraMotion, Detection, Frame, Wide, wide};
 
 use crate::coarse::coarse_shift;
 use crate::config::{FlowConfig, FlowStats};
@@ -96,20 +96,39 @@ impl Leaders for LucasKanade {
         matches: &mut [Match],
     ) -> (usize, usize) {
         let tried = sort_leaders(corners);
+        (wide(Follow { before, now, corners: &corners[..tried], matches }), tried)
+    }
+}
+
+struct Follow<'a> {
+    before: &'a Pyramid<'a>,
+    now: &'a Pyramid<'a>,
+    corners: &'a [Corner],
+    matches: &'a mut [Match],
+}
+
+impl Wide for Follow<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn work(self) -> usize {
+        let Self { before, now, corners, matches } = self;
         let top = before.top();
         let scale = (1usize << top) as f32;
         let shift = coarse_shift(before.level(top), now.level(top)).map(|pixels| pixels * scale);
         let mut found = 0;
-        let followed = corners.iter().take(tried).filter_map(|corner| follow(before, now, corner, shift));
-        for (slot, one) in matches.iter_mut().zip(followed) {
+        for corner in corners {
+            let Some(one) = follow(before, now, corner, shift) else { continue };
+            let Some(slot) = matches.get_mut(found) else { break };
             *slot = one;
             found += 1;
         }
-        (found, tried)
+        found
     }
 }
 
 /// Follows a corner from the top of the pyramid down to the level above the working image.
+#[inline(always)]
 fn follow(before: &Pyramid<'_>, now: &Pyramid<'_>, corner: &Corner, shift: [f32; 2]) -> Option<Match> {
     let last = 1.min(before.top());
     let mut shift = shift;

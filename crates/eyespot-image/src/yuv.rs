@@ -1,15 +1,12 @@
 //! A row of luma and chroma as three channels, resized horizontally: only the pixels that are needed are converted, many at a
-//! time, in integers of 16 bits, of which even the oldest processors multiply several at once.
+//! time.
 
-use eyespot_core::{ImageView, PixelFormat, YuvCoefficients};
+use eyespot_core::{ImageView, PixelFormat, Wide, YuvCoefficients, wide};
 
 use crate::{Layout, Tap};
 
 /// Columns at a time.
 const LANES: usize = 32;
-
-/// A value of each column.
-type Lanes = [i16; LANES];
 
 /// A row as red, green, blue or reversed.
 pub(crate) fn read(
@@ -21,25 +18,67 @@ pub(crate) fn read(
     out: &mut [u16],
 ) {
     let rows = view.samples().map(|samples| view.plane(samples.plane()).get(samples.rows(y)..));
-    let rows = rows.map(Option::unwrap_or_default);
-    let origin = usize::from(view.origin().0);
-    let target = Target { reversed, layout, columns: taps.len(), out };
-    let conversion = Conversion::new(&view.encoding().coefficients());
-    // The places as constants, for the compiler: half of the time goes into finding the bytes.
-    match view.format() {
-        PixelFormat::Yuyv => mix(taps, &rows, &conversion, target, |x| {
-            let pair = (origin + x) / 2 * 4;
-            [2 * (origin + x), pair + 1, pair + 3]
-        }),
-        PixelFormat::Nv12 => mix(taps, &rows, &conversion, target, |x| {
-            let pair = (origin + x) & !1;
-            [origin + x, pair, pair + 1]
-        }),
-        _ => mix(taps, &rows, &conversion, target, |x| {
-            let half = (origin + x) / 2;
-            [origin + x, half, half]
-        }),
+    wide(Row {
+        format: view.format(),
+        rows: rows.map(Option::unwrap_or_default),
+        origin: u32::from(view.origin().0),
+        taps,
+        coefficients: view.encoding().coefficients(),
+        target: Target { reversed, layout, columns: taps.len(), out },
+    });
+}
+
+struct Row<'a> {
+    format: PixelFormat,
+    /// From where the samples of the row begin.
+    rows: [&'a [u8]; 3],
+    /// The column of the first pixel.
+    origin: u32,
+    taps: &'a [Tap],
+    coefficients: YuvCoefficients,
+    target: Target<'a>,
+}
+
+impl Wide for Row<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn work(self) {
+        let Self { format, rows, origin, taps, coefficients, target } = self;
+        // The places as constants, for the compiler: half of the time goes into finding the bytes.
+        match format {
+            // Y U Y V, twice: from the pixel's own Y on.
+            PixelFormat::Yuyv => mix(origin, taps, &coefficients, target, |x| {
+                let bytes = u64::from_le_bytes(run(rows[0], x / 2 * 4));
+                let lumas = bytes >> (16 * (x & 1));
+                [pair(lumas, 0, 2), pair(bytes, 1, 5), pair(bytes, 3, 7)]
+            }),
+            PixelFormat::Nv12 => mix(origin, taps, &coefficients, target, |x| {
+                let colours = u64::from(u32::from_le_bytes(run(rows[1], x & !1)));
+                [u16::from_le_bytes(run(rows[0], x)), pair(colours, 0, 2), pair(colours, 1, 3)]
+            }),
+            _ => mix(origin, taps, &coefficients, target, |x| {
+                let [y, u, v] = [run(rows[0], x), run(rows[1], x / 2), run(rows[2], x / 2)];
+                [y, u, v].map(u16::from_le_bytes)
+            }),
+        }
     }
+}
+
+/// Bytes of a row; what lies beyond its end is 0.
+#[inline(always)]
+fn run<const N: usize>(row: &[u8], start: u32) -> [u8; N] {
+    let start = start as usize;
+    match row.get(start..start + N) {
+        Some(bytes) => core::array::from_fn(|at| bytes[at]),
+        None => core::array::from_fn(|at| row.get(start + at).copied().unwrap_or(0)),
+    }
+}
+
+/// Two bytes of some.
+#[inline]
+const fn pair(bytes: u64, low: u32, high: u32) -> u16 {
+    (bytes >> (8 * low)) as u16 & 0xff | ((bytes >> (8 * high)) as u16 & 0xff) << 8
 }
 
 /// Where the values of a row go.
@@ -50,47 +89,56 @@ struct Target<'a> {
     out: &'a mut [u16],
 }
 
-/// `places` gives where Y, U and V of a column lie in `rows`.
-#[inline]
+/// `sample` gives the Y, U and V of a column and, in the upper bytes, the next ones of the row. U and V of two columns are
+/// the same where the first one is even.
+#[inline(always)]
 fn mix(
+    origin: u32,
     taps: &[Tap],
-    rows: &[&[u8]; 3],
-    conversion: &Conversion,
+    coefficients: &YuvCoefficients,
     mut target: Target<'_>,
-    places: impl Fn(usize) -> [usize; 3],
+    sample: impl Fn(u32) -> [u16; 3],
 ) {
     for (block, taps) in taps.chunks(LANES).enumerate() {
-        // Of a last block that is not full the rest is of no use.
-        let mut block_taps = [Tap::default(); LANES];
-        block_taps[..taps.len()].copy_from_slice(taps);
-        // Y, U and V of the pixels before and behind, and their weights.
-        let mut values = [[[0; LANES]; 3]; 2];
+        let mut samples = [[0; LANES]; 3];
+        let mut odd = [0; LANES];
         let mut weights = [[0; LANES]; 2];
-        for (at, tap) in block_taps.iter().enumerate() {
-            let (pixels, shares) = (tap.pixels(), tap.weights());
-            for side in 0..2 {
-                let [y, u, v] = places(usize::from(pixels[side]));
-                let level = |row: usize, place: usize| i16::from(rows[row].get(place).copied().unwrap_or(0));
-                values[side][0][at] = level(0, y);
-                values[side][1][at] = level(1, u);
-                values[side][2][at] = level(2, v);
-                weights[side][at] = shares[side] as i16;
-            }
+        for (at, tap) in taps.iter().enumerate() {
+            // Where the second pixel is not the next one, at the edges, it has no weight.
+            let x = origin + u32::from(tap.pixels()[0]);
+            let [y, u, v] = sample(x);
+            [samples[0][at], samples[1][at], samples[2][at]] = [y, u, v];
+            odd[at] = (x & 1) as u16;
+            [weights[0][at], weights[1][at]] = tap.weights().map(i32::from);
         }
-        let [before, behind] = [conversion.colours(&values[0]), conversion.colours(&values[1])];
-        for channel in 0..3 {
-            let mut mixed = [0; LANES];
-            for at in 0..LANES {
-                let [one, other] = [(&before, &weights[0]), (&behind, &weights[1])]
-                    .map(|(levels, weights)| i32::from(levels[channel][at]) * i32::from(weights[at]));
-                mixed[at] = ((one + other) >> 4) as u16;
-            }
+        let [y, u, v] = samples;
+        let mut mixed = [[0; LANES]; 3];
+        let [red, green, blue] = &mut mixed;
+        for at in 0..LANES {
+            let (u, v) = (colours(u[at], odd[at]), colours(v[at], odd[at]));
+            let one = coefficients.to_rgb(y[at] as u8, u[0], v[0]);
+            let other = coefficients.to_rgb((y[at] >> 8) as u8, u[1], v[1]);
+            let level = |channel: usize| {
+                let [one, other] =
+                    [i32::from(one[channel]) * weights[0][at], i32::from(other[channel]) * weights[1][at]];
+                ((one + other) >> 4) as u16
+            };
+            (red[at], green[at], blue[at]) = (level(0), level(1), level(2));
+        }
+        for (channel, mixed) in mixed.iter().enumerate() {
             target.write(block * LANES, channel, &mixed[..taps.len()]);
         }
     }
 }
 
+/// U or V of a column and the next one.
+#[inline(always)]
+const fn colours(sample: u16, odd: u16) -> [u8; 2] {
+    [sample as u8, (sample >> (8 * odd)) as u8]
+}
+
 impl Target<'_> {
+    #[inline(always)]
     fn write(&mut self, first: usize, channel: usize, values: &[u16]) {
         let place = if self.reversed { 2 - channel } else { channel };
         match self.layout {
@@ -104,99 +152,6 @@ impl Target<'_> {
                 let out = self.out.get_mut(3 * first + place..).unwrap_or_default();
                 for (out, value) in out.iter_mut().step_by(3).zip(values) {
                     *out = *value;
-                }
-            }
-        }
-    }
-}
-
-/// A factor in 16.16 fixed point as a whole number and what is left of it, both of 16 bits.
-#[derive(Clone, Copy)]
-struct Factor {
-    whole: i16,
-    rest: i16,
-}
-
-impl Factor {
-    const fn new(factor: i32) -> Self {
-        let whole = (factor + (1 << 15)) >> 16;
-        Self { whole: whole as i16, rest: (factor - (whole << 16)) as i16 }
-    }
-
-    #[inline]
-    fn rest(self, value: i16) -> i32 {
-        i32::from(value) * i32::from(self.rest)
-    }
-
-    /// Of a value below 256, as are all here.
-    #[inline]
-    const fn whole(self, value: i16) -> i16 {
-        value.wrapping_mul(self.whole)
-    }
-}
-
-/// What Y, U and V add to red, green and blue.
-struct Conversion {
-    black: i16,
-    luma: Factor,
-    v_red: Factor,
-    u_green: Factor,
-    v_green: Factor,
-    u_blue: Factor,
-}
-
-impl Conversion {
-    const fn new(by: &YuvCoefficients) -> Self {
-        Self {
-            black: by.black as i16,
-            luma: Factor::new(by.luma),
-            v_red: Factor::new(by.v_red),
-            u_green: Factor::new(-by.u_green),
-            v_green: Factor::new(-by.v_green),
-            u_blue: Factor::new(by.u_blue),
-        }
-    }
-
-    /// Red, green and blue, `0..=255`.
-    #[inline]
-    fn colours(&self, [y, u, v]: &[Lanes; 3]) -> [Lanes; 3] {
-        let [mut red, mut green, mut blue] = [[0; LANES]; 3];
-        for at in 0..LANES {
-            let (y, u, v) = (y[at] - self.black, u[at] - 128, v[at] - 128);
-            let (whole, rest) = (self.luma.whole(y), self.luma.rest(y) + (1 << 15));
-            let level = |whole: i16, rest: i32| (whole + (rest >> 16) as i16).clamp(0, 255);
-            red[at] = level(whole + self.v_red.whole(v), rest + self.v_red.rest(v));
-            green[at] = level(
-                whole + self.u_green.whole(u) + self.v_green.whole(v),
-                rest + self.u_green.rest(u) + self.v_green.rest(v),
-            );
-            blue[at] = level(whole + self.u_blue.whole(u), rest + self.u_blue.rest(u));
-        }
-        [red, green, blue]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use eyespot_core::YuvEncoding;
-
-    use super::*;
-
-    /// Every Y, U and V.
-    #[test]
-    fn colours_are_those_of_single_pixels() {
-        for encoding in
-            [YuvEncoding::Bt601, YuvEncoding::Bt601Full, YuvEncoding::Bt709, YuvEncoding::Bt709Full]
-        {
-            let conversion = Conversion::new(&encoding.coefficients());
-            for (u, v) in (0..=255_u8).flat_map(|u| (0..=255_u8).map(move |v| (u, v))) {
-                for start in (0..=255_u8).step_by(LANES) {
-                    let lanes = core::array::from_fn(|at| i16::from(start) + at as i16);
-                    let found = conversion.colours(&[lanes, [u.into(); LANES], [v.into(); LANES]]);
-                    for at in 0..LANES {
-                        let expected = encoding.to_rgb(start + at as u8, u, v).map(i16::from);
-                        assert_eq!(found.map(|channel| channel[at]), expected);
-                    }
                 }
             }
         }

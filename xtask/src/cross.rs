@@ -1,12 +1,16 @@
-//! The Linux boards on aarch64: cross-built, and run under qemu-user.
+//! What runs on aarch64, under qemu-user: the kernels of networks, and the Linux boards.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::run::{Result, root, run as execute};
 
 const TARGET: &str = "aarch64-unknown-linux-gnu";
+const EMULATOR: &str = "qemu-aarch64-static";
 const BOARDS: [&str; 2] = ["jetson-orin", "raspberry-pi-5"];
+
+/// With NEON's dot products, and without.
+const PROCESSORS: [&str; 2] = ["max", "cortex-a72"];
 
 pub(crate) fn run() -> Result {
     let compiler = "/usr/bin/aarch64-linux-gnu-gcc";
@@ -16,35 +20,64 @@ pub(crate) fn run() -> Result {
             .to_owned());
     }
     let folder = root().join("target/system");
-    let mut build = Command::new("/usr/bin/cargo");
-    // Without Burn, which the demo does not need: it would be nine tenths of the work.
-    build.args(["build", "--profile", "cross", "--target", TARGET, "--no-default-features"]);
+    let cargo = |command: &str| {
+        let mut cargo = Command::new("/usr/bin/cargo");
+        cargo
+            .args([command, "--profile", "cross", "--target", TARGET])
+            .env("RUSTC", "/usr/bin/rustc")
+            .env("CARGO_TARGET_DIR", &folder)
+            .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", compiler)
+            .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", EMULATOR)
+            // Programs that are linked at run time hang in Debian's emulator as soon as they make a thread.
+            .env("RUSTFLAGS", "-C target-feature=+crt-static")
+            .env_remove("RUSTUP_TOOLCHAIN")
+            .env_remove("CARGO")
+            .env_remove("RUSTC_WORKSPACE_WRAPPER");
+        cargo
+    };
+    // The kernels of NEON against the plain ones.
+    for processor in PROCESSORS {
+        let mut tests = cargo("test");
+        execute(tests.args(["-p", "eyespot-nn", "--features", "host", "--lib"]).env("QEMU_CPU", processor))?;
+    }
+    let mut build = cargo("build");
+    // Without Burn, which is not needed here: it would be nine tenths of the work.
+    build.arg("--no-default-features");
     for board in BOARDS {
         build.args(["-p", board]);
     }
-    build
-        .env("RUSTC", "/usr/bin/rustc")
-        .env("CARGO_TARGET_DIR", &folder)
-        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", compiler)
-        .env_remove("RUSTUP_TOOLCHAIN")
-        .env_remove("CARGO")
-        .env_remove("RUSTC_WORKSPACE_WRAPPER");
     execute(&mut build)?;
     for board in BOARDS {
         let binary = folder.join(TARGET).join("cross").join(board);
-        let emulate = |arguments: &[&str]| {
-            execute(
-                Command::new("qemu-aarch64-static")
-                    .args(["-L", "/usr/aarch64-linux-gnu"])
-                    .arg(&binary)
-                    .args(arguments),
-            )
-        };
+        let emulate = |arguments: &[&str]| execute(Command::new(EMULATOR).arg(&binary).args(arguments));
         emulate(&["--version"])?;
         emulate(&["serve", "--help"])?;
         // The demo renders, detects, tracks, scores and encodes: the whole chain on the board's own instructions.
         let out = folder.join("out").join(board);
         emulate(&["demo", "--frames", "20", "--save-dir", &out.to_string_lossy()])?;
+        detect(&emulate, &out)?;
+    }
+    Ok(())
+}
+
+/// A photo through YOLOX-nano, converted on the spot.
+fn detect(emulate: &impl Fn(&[&str]) -> Result, out: &Path) -> Result {
+    let data = std::env::var_os("EYESPOT_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
+    let file = |name: &str| data.join(name).to_string_lossy().into_owned();
+    if !data.exists() {
+        eprintln!("IGNORED: no test data at {}", data.display());
+        return Ok(());
+    }
+    let (network, photo) = (file("models/yolox_nano.onnx"), file("images/dog.jpg"));
+    let [model, results] =
+        ["nano.eye", "dog.jsonl"].map(|name| out.join(name).to_string_lossy().into_owned());
+    let labels = std::fs::copy(data.join("models/coco_classes.txt"), out.join("nano.txt"));
+    labels.map_err(|error| format!("can't copy the labels: {error}"))?;
+    emulate(&["convert", &network, "--task", "yolox", "-o", &model])?;
+    emulate(&["predict", &photo, "--model", &model, "--json", &results, "--quiet"])?;
+    let found = std::fs::read_to_string(&results).map_err(|error| format!("{results}: {error}"))?;
+    if let Some(missing) = ["bicycle", "dog"].iter().find(|name| !found.contains(**name)) {
+        return Err(format!("{photo}: no {missing} in {found}"));
     }
     Ok(())
 }

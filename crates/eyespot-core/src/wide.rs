@@ -31,6 +31,7 @@ pub fn wide<W: Wide>(work: W) -> W::Output {
 /// Does `work`, with the feature `host` by code for what this processor has beyond the ones that the program was built for:
 /// programs for x86-64 are built for processors of 2003. The results are the same bits.
 #[cfg(not(feature = "host"))]
+#[inline(always)]
 pub fn wide<W: Wide>(work: W) -> W::Output {
     work.work()
 }

@@ -98,7 +98,7 @@ impl Wide for Search<'_, '_> {
     }
 }
 
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
 fn search(level: &Level<'_>, boxes: &mut Boxes<'_>, corners: &mut [Corner]) -> usize {
     let side = tile_side(level.width, level.height, corners.len());
     let tiles_x = level.width.div_ceil(side);
@@ -147,7 +147,8 @@ fn compact(tiles: &mut [Corner]) -> usize {
 }
 
 /// Calls `take` with the strength of each window of a strip that is strong enough.
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
+#[cfg_attr(not(feature = "host"), inline)]
 fn rate(upper: &Blocks, lower: &Blocks, mut take: impl FnMut(usize, f32)) {
     let mut strengths = [0.0f32; STRIP];
     for (index, strength) in strengths.iter_mut().enumerate() {
@@ -169,7 +170,8 @@ fn rate(upper: &Blocks, lower: &Blocks, mut take: impl FnMut(usize, f32)) {
 
 /// The products of the gradient (twice the slope), summed over a row of 4x4 blocks from `left, top`. Blocks that are
 /// not whole are 0.
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
+#[cfg_attr(not(feature = "host"), inline)]
 fn sum_blocks(level: &Level<'_>, left: usize, top: usize) -> Blocks {
     let mut columns = [[0i32; COLUMNS]; 3];
     for y in top..top + LATTICE {
@@ -193,7 +195,8 @@ fn sum_blocks(level: &Level<'_>, left: usize, top: usize) -> Blocks {
     blocks
 }
 
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
+#[cfg_attr(not(feature = "host"), inline)]
 fn add_products(
     columns: &mut [[i32; COLUMNS]; 3],
     upper: &[u8; COLUMNS],

@@ -66,7 +66,7 @@ pub(crate) fn step(
         state.geometry = Geometry::new(image, current.base.len());
     }
     let Geometry { factor, width, height, .. } = state.geometry;
-    wide(Work { image, geometry: &state.geometry, base: current.base, upper: current.upper });
+    prepare(Work { image, geometry: &state.geometry, base: current.base, upper: current.upper });
     let now = Pyramid::new(current.base, current.upper, width, height);
     let outcome = if known {
         let before = Pyramid::new(previous.base, previous.upper, width, height);
@@ -82,7 +82,13 @@ pub(crate) fn step(
     outcome.map(|found| full_size(&found, factor as f32))
 }
 
-/// Makes the working image and the levels above it.
+/// Makes the working image and the levels above it. Not generic, and so compiled as this crate is: what is generic is compiled
+/// as the firmware around it is, for size.
+#[inline(never)]
+fn prepare(work: Work<'_>) {
+    wide(work);
+}
+
 struct Work<'a> {
     image: &'a ImageView<'a>,
     geometry: &'a Geometry,
@@ -131,7 +137,7 @@ fn motion(
         return Err(Failure::Cut);
     }
     check(&start, inliers, tried, config)?;
-    let found = wide(Refine { before, now, corners, start: &start, matches });
+    let found = refine_all(Refine { before, now, corners, start: &start, matches });
     let matches = matches.get_mut(..found).unwrap_or(&mut []);
     let (fit, inliers) = polish(matches, start, 2.0 * AGREE).ok_or(Failure::FewInliers)?;
     check(&fit, inliers, corners.len(), config)?;
@@ -148,7 +154,12 @@ fn check(fit: &Similarity, inliers: usize, of: usize, config: &FlowConfig) -> Re
     if plausible { Ok(()) } else { Err(Failure::Implausible) }
 }
 
-/// Finds corners at working resolution, starting where the first estimate says.
+/// Finds corners at working resolution, starting where the first estimate says, and tells how many. Not generic, as [`prepare`].
+#[inline(never)]
+fn refine_all(work: Refine<'_>) -> usize {
+    wide(work)
+}
+
 struct Refine<'a> {
     before: &'a Pyramid<'a>,
     now: &'a Pyramid<'a>,
@@ -175,7 +186,8 @@ impl Wide for Refine<'_> {
     }
 }
 
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
+#[cfg_attr(not(feature = "host"), inline(never))] // Microcontrollers have little stack.
 fn refine(before: &Pyramid<'_>, now: &Pyramid<'_>, corner: &Corner, start: &Similarity) -> Option<Match> {
     let (x, y) = (usize::from(corner.x), usize::from(corner.y));
     let template = Template::new(before.level(0), x, y)?;

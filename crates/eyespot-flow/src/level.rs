@@ -68,7 +68,7 @@ impl<'a> Pyramid<'a> {
 }
 
 /// Makes the upper levels of the working image `base`.
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
 pub(crate) fn build(base: &[u8], upper: &mut [u8], width: usize, height: usize) {
     let Some(mut from) = base.get(..width * height) else { return };
     let (mut width, mut height, mut rest) = (width, height, upper);

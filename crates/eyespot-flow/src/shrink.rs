@@ -45,7 +45,7 @@ impl Geometry {
 }
 
 /// Fills `out` (`width * height` pixels) with the working image.
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
 pub(crate) fn shrink(image: &ImageView<'_>, geometry: &Geometry, out: &mut [u8]) {
     match image.format() {
         PixelFormat::Gray8 | PixelFormat::Nv12 | PixelFormat::Yuv420 => {
@@ -64,7 +64,7 @@ fn taps(factor: usize) -> (usize, usize, usize) {
     (factor.saturating_sub((count - 1) * step + 1) / 2, step, count)
 }
 
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
 fn shrink_rows<'a, const CHANNELS: usize>(
     geometry: &Geometry,
     out: &mut [u8],
@@ -103,7 +103,8 @@ fn shrink_rows<'a, const CHANNELS: usize>(
 }
 
 /// The sum of `count` rows, column by column.
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
+#[cfg_attr(not(feature = "host"), inline)]
 fn add_rows<'a>(sums: &mut [u16], count: usize, row: impl Fn(usize) -> &'a [u8]) {
     let mut tap = 0;
     if count == 3 {
@@ -144,7 +145,8 @@ const fn weight(channels: usize) -> u32 {
     if channels == 1 { 1 } else { 4 }
 }
 
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
+#[cfg_attr(not(feature = "host"), inline)]
 fn collapse<const FACTOR: usize, const CHANNELS: usize>(sums: &[u16], out: &mut [u8]) {
     let total = (FACTOR * FACTOR) as u32 * weight(CHANNELS);
     for (out, block) in out.iter_mut().zip(sums.chunks_exact(FACTOR * CHANNELS)) {
@@ -158,7 +160,8 @@ fn collapse<const FACTOR: usize, const CHANNELS: usize>(sums: &[u16], out: &mut 
 
 /// As [`collapse`] for three channels: the grey of all places, also between pixels, in one sweep, then every
 /// `FACTOR`-th. Twice as fast as picking the channels apart.
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
+#[cfg_attr(not(feature = "host"), inline)]
 fn collapse_colour<const FACTOR: usize>(sums: &mut [u16], out: &mut [u8]) {
     let total = (FACTOR * FACTOR) as u32 * weight(3);
     for index in 0..sums.len().saturating_sub(2) {
@@ -170,7 +173,7 @@ fn collapse_colour<const FACTOR: usize>(sums: &mut [u16], out: &mut [u8]) {
     }
 }
 
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
 fn collapse_any<const CHANNELS: usize>(sums: &[u16], out: &mut [u8], factor: usize) {
     let (first, step, count) = taps(factor);
     let total = (count * count) as u32 * weight(CHANNELS);
@@ -221,7 +224,7 @@ fn shrink_pixels(image: &ImageView<'_>, geometry: &Geometry, out: &mut [u8]) {
 }
 
 /// The next pyramid level: means of 2x2 pixels.
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
 pub(crate) fn halve(from: &Level<'_>, out: &mut [u8]) {
     let width = from.width / 2;
     let rows = from.data.chunks_exact(2 * from.width.max(1));
@@ -239,7 +242,7 @@ pub(crate) fn halve(from: &Level<'_>, out: &mut [u8]) {
 ///
 /// Bilinear interpolation shifts the finest structures, which would draw all matches towards whole pixels by several
 /// hundredths of a pixel; after this blur there are none.
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
 pub(crate) fn soften(image: &mut [u8], width: usize) {
     let mut rest = image;
     while let Some((row, after)) = rest.split_at_mut_checked(width.max(1)) {

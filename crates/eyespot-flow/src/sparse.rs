@@ -128,7 +128,8 @@ impl Wide for Follow<'_> {
 }
 
 /// Follows a corner from the top of the pyramid down to the level above the working image.
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
+#[cfg_attr(not(feature = "host"), inline(never))] // Microcontrollers have little stack.
 fn follow(before: &Pyramid<'_>, now: &Pyramid<'_>, corner: &Corner, shift: [f32; 2]) -> Option<Match> {
     let last = 1.min(before.top());
     let mut shift = shift;

@@ -46,7 +46,8 @@ pub(crate) struct Found {
 }
 
 /// The sum of 8 lanes.
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
+#[cfg_attr(not(feature = "host"), inline)]
 fn total(lanes: &[f32; WINDOW]) -> f32 {
     let mut half = [0.0; WINDOW / 2];
     for (index, sum) in half.iter_mut().enumerate() {
@@ -55,7 +56,8 @@ fn total(lanes: &[f32; WINDOW]) -> f32 {
     half.iter().sum()
 }
 
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
+#[cfg_attr(not(feature = "host"), inline)]
 fn totals<const N: usize>(sums: &[[f32; WINDOW]; N]) -> [f32; N] {
     let mut out = [0.0; N];
     for (out, lanes) in out.iter_mut().zip(sums) {
@@ -64,7 +66,8 @@ fn totals<const N: usize>(sums: &[[f32; WINDOW]; N]) -> [f32; N] {
     out
 }
 
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
+#[cfg_attr(not(feature = "host"), inline)]
 fn widen(bytes: &[u8]) -> [f32; WINDOW] {
     let mut out = [0.0; WINDOW];
     for (out, &byte) in out.iter_mut().zip(bytes) {
@@ -75,7 +78,8 @@ fn widen(bytes: &[u8]) -> [f32; WINDOW] {
 
 impl Template {
     /// The window with its corner at `x, y`; `None` where it or its border of one pixel is not inside.
-    #[inline(always)]
+    #[cfg_attr(feature = "host", inline(always))]
+    #[cfg_attr(not(feature = "host"), inline)]
     pub(crate) fn new(level: &Level<'_>, x: usize, y: usize) -> Option<Self> {
         let (left, above) = (x.checked_sub(1)?, y.checked_sub(1)?);
         let mut rows = [&[0u8; WINDOW + 2]; WINDOW + 2];
@@ -132,7 +136,8 @@ impl Template {
 
     /// Looks for the window in `level`, starting with its corner at `x, y`. `None` where it has no texture, leaves
     /// the picture or strays more than `reach` pixels from the start. Stops after a step shorter than `enough`.
-    #[inline(always)]
+    #[cfg_attr(feature = "host", inline(always))]
+    #[cfg_attr(not(feature = "host"), inline)]
     pub(crate) fn find(
         &self,
         level: &Level<'_>,
@@ -179,7 +184,8 @@ impl Template {
     }
 
     /// Sums of gradient times difference (x, y) and the mismatch, with the window's corner at `x, y`.
-    #[inline(always)]
+    #[cfg_attr(feature = "host", inline(always))]
+    #[cfg_attr(not(feature = "host"), inline)]
     fn compare(&self, level: &Level<'_>, x: f32, y: f32) -> Option<[f32; 3]> {
         let sampled = sample(level, x, y)?;
         let mut sums = [[0.0f32; WINDOW]; 4];
@@ -205,7 +211,8 @@ const REACH: usize = WINDOW + 3;
 ///
 /// Bilinear interpolation and Catmull-Rom's cubic shift fine structures by several hundredths of a pixel towards whole
 /// pixels, an error that all windows of a shifted picture share. This one shifts them by a fifth of that.
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
+#[cfg_attr(not(feature = "host"), inline)]
 fn cubic(part: f32) -> [f32; 4] {
     let (before, after, beyond) = (part + 1.0, part - 1.0, part - 2.0);
     [
@@ -217,7 +224,8 @@ fn cubic(part: f32) -> [f32; 4] {
 }
 
 /// The window with its corner at `x, y`; `None` where it or its border is not inside.
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
+#[cfg_attr(not(feature = "host"), inline)]
 fn sample(level: &Level<'_>, x: f32, y: f32) -> Option<Patch> {
     if !(x >= 1.0 && y >= 1.0 && x < 65536.0 && y < 65536.0) {
         return None;
@@ -237,7 +245,8 @@ fn sample(level: &Level<'_>, x: f32, y: f32) -> Option<Patch> {
     Some(out)
 }
 
-#[inline(always)]
+#[cfg_attr(feature = "host", inline(always))]
+#[cfg_attr(not(feature = "host"), inline)]
 fn mix(weights: &[f32; 4], taps: &[[f32; WINDOW]; 4]) -> [f32; WINDOW] {
     let mut out = [0.0; WINDOW];
     for (x, out) in out.iter_mut().enumerate() {

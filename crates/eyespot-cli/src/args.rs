@@ -228,7 +228,7 @@ pub(crate) struct Video {
     pub(crate) duration: Option<f64>,
     /// What decodes it: auto (H.264 in MP4 built in, all else by ffmpeg), ffmpeg (faster, where there is one), or ffmpeg:NAME
     /// with one of its decoders, such as h264_v4l2m2m for the hardware of a board. Builds with the feature libav also take libav
-    /// and libav:NAME: H.264 in MP4 by FFmpeg's library within this program, the fastest.
+    /// and libav:NAME: H.264 in MP4 by ffmpeg's library within this program, the fastest.
     #[arg(long, default_value = "auto")]
     pub(crate) decoder: VideoDecoder,
 }

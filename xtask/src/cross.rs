@@ -1,9 +1,9 @@
 //! What runs on aarch64, under qemu-user: the kernels of networks, and the Linux boards.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use crate::run::{Result, root, run as execute};
+use crate::run::{Result, data, root, run as execute};
 
 const TARGET: &str = "aarch64-unknown-linux-gnu";
 const EMULATOR: &str = "qemu-aarch64-static";
@@ -62,12 +62,8 @@ pub(crate) fn run() -> Result {
 
 /// A photo through YOLOX-nano, converted on the spot.
 fn detect(emulate: &impl Fn(&[&str]) -> Result, out: &Path) -> Result {
-    let data = std::env::var_os("EYESPOT_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
+    let Some(data) = data("models") else { return Ok(()) };
     let file = |name: &str| data.join(name).to_string_lossy().into_owned();
-    if !data.exists() {
-        eprintln!("IGNORED: no test data at {}", data.display());
-        return Ok(());
-    }
     let (network, photo) = (file("models/yolox_nano.onnx"), file("images/dog.jpg"));
     let [model, results] =
         ["nano.eye", "dog.jsonl"].map(|name| out.join(name).to_string_lossy().into_owned());

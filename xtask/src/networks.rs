@@ -12,7 +12,7 @@ use eyespot_launch::{Board, PROFILE, Runner, Toolchain, execute};
 use eyespot_nn::{Model, Network, NnPredictor, NnStorage};
 use object::{Object as _, ObjectSymbol as _, SymbolKind};
 
-use crate::run::{Result, root, run as command};
+use crate::run::{Result, data, run as command};
 use crate::size::compare;
 
 const PACKAGE: &str = "network";
@@ -51,11 +51,7 @@ pub(crate) fn check() -> Result {
 
 /// The tables; `None` where there are no models.
 fn tables() -> Result<Option<String>> {
-    let data = std::env::var_os("EYESPOT_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
-    if !data.join("models/mcu").is_dir() {
-        eprintln!("IGNORED: no test data at {}", data.display());
-        return Ok(None);
-    }
+    let Some(data) = data("models/mcu") else { return Ok(None) };
     let mut models = Vec::new();
     for (name, images) in QUANTISED {
         let bytes = read(&data.join(format!("models/mcu/{name}.tflite")))?;

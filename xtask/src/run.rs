@@ -12,6 +12,16 @@ pub(crate) fn root() -> PathBuf {
     manifest.parent().map_or_else(|| manifest.clone(), PathBuf::from)
 }
 
+/// The folder of the test data; `None`, said loudly, where `part` of it is not there.
+pub(crate) fn data(part: &str) -> Option<PathBuf> {
+    let data = std::env::var_os("EYESPOT_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
+    if data.join(part).is_dir() {
+        return Some(data);
+    }
+    eprintln!("IGNORED: no test data at {}", data.display());
+    None
+}
+
 /// Shows a command, runs it at the root of the workspace, and fails if it does.
 pub(crate) fn run(command: &mut Command) -> Result {
     let line = format!("{command:?}").replace('"', "");

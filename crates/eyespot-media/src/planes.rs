@@ -2,6 +2,8 @@
 
 use eyespot_core::{Frame, FrameBuf, FrameInfo, ImageView, SourceId, YuvEncoding};
 
+use crate::MediaError;
+
 /// The planes of a picture.
 #[derive(Debug, Default)]
 pub(crate) struct Planes {
@@ -75,20 +77,32 @@ impl Planes {
         self.height
     }
 
-    /// Lends the picture out; `None` where there is none.
-    pub(crate) fn lend<'a>(&'a self, tag: Tag, source: SourceId, name: &'a str) -> Option<Frame<'a>> {
-        let image = ImageView::yuv420_packed(&self.bytes, self.width, self.height).ok()?;
+    /// Lends the picture out; [`MediaError::CorruptFrame`] where there is none.
+    pub(crate) fn lend<'a>(
+        &'a self,
+        tag: Tag,
+        source: SourceId,
+        name: &'a str,
+    ) -> Result<Frame<'a>, MediaError> {
+        let image = ImageView::yuv420_packed(&self.bytes, self.width, self.height);
+        let image = image.map_err(|_| tag.corrupt(name))?;
         let mut frame =
             Frame::new(image.with_encoding(tag.encoding), tag.number, tag.timestamp_us).named(name);
         frame.info.source = source;
-        Some(frame)
+        Ok(frame)
     }
 
-    /// Gives the picture away, for the memory of an older one; `false` where there is none.
-    pub(crate) fn give(&mut self, tag: Tag, source: SourceId, name: &str, to: &mut FrameBuf) -> bool {
+    /// Gives the picture away, for the memory of an older one; [`MediaError::CorruptFrame`] where there is none.
+    pub(crate) fn give(
+        &mut self,
+        tag: Tag,
+        source: SourceId,
+        name: &str,
+        to: &mut FrameBuf,
+    ) -> Result<(), MediaError> {
         let Tag { number: index, timestamp_us, encoding } = tag;
         let info = FrameInfo { index, timestamp_us, source, width: self.width, height: self.height };
-        to.exchange_yuv420(&mut self.bytes, encoding, info, name).is_ok()
+        to.exchange_yuv420(&mut self.bytes, encoding, info, name).map_err(|_| tag.corrupt(name))
     }
 }
 
@@ -98,6 +112,12 @@ pub(crate) struct Tag {
     pub(crate) number: u64,
     pub(crate) timestamp_us: u64,
     pub(crate) encoding: YuvEncoding,
+}
+
+impl Tag {
+    fn corrupt(self, name: &str) -> MediaError {
+        MediaError::CorruptFrame { path: name.into(), frame: self.number }
+    }
 }
 
 /// Adds the lines of a plane of `[width, height]`, turned by a quarter.

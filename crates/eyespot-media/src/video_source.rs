@@ -387,8 +387,7 @@ impl ErrorType for VideoSource {
 impl FrameSource for VideoSource {
     fn next_frame(&mut self) -> Result<Option<Frame<'_>>, MediaError> {
         let Some(tag) = self.next_picture()? else { return Ok(None) };
-        let lost = MediaError::CorruptFrame { path: self.path.clone(), frame: tag.number };
-        self.planes.lend(tag, self.id, &self.name).ok_or(lost).map(Some)
+        self.planes.lend(tag, self.id, &self.name).map(Some)
     }
 }
 
@@ -409,7 +408,7 @@ impl MediaSource for VideoSource {
     }
     fn next_frame_into(&mut self, buf: &mut FrameBuf) -> Result<bool, MediaError> {
         let Some(tag) = self.next_picture()? else { return Ok(false) };
-        Ok(self.planes.give(tag, self.id, &self.name, buf))
+        self.planes.give(tag, self.id, &self.name, buf).map(|()| true)
     }
 }
 

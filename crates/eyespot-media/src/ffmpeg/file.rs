@@ -181,8 +181,7 @@ impl ErrorType for FfmpegSource {
 impl FrameSource for FfmpegSource {
     fn next_frame(&mut self) -> Result<Option<Frame<'_>>, MediaError> {
         let Some(tag) = self.next_picture()? else { return Ok(None) };
-        let lost = MediaError::CorruptFrame { path: self.input.as_str().into(), frame: tag.number };
-        self.planes.lend(tag, self.id, &self.input).ok_or(lost).map(Some)
+        self.planes.lend(tag, self.id, &self.input).map(Some)
     }
 }
 
@@ -203,7 +202,7 @@ impl MediaSource for FfmpegSource {
     }
     fn next_frame_into(&mut self, buf: &mut FrameBuf) -> Result<bool, MediaError> {
         let Some(tag) = self.next_picture()? else { return Ok(false) };
-        Ok(self.planes.give(tag, self.id, &self.input, buf))
+        self.planes.give(tag, self.id, &self.input, buf).map(|()| true)
     }
     fn stopper(&self) -> Option<Stopper> {
         let stop = Arc::clone(&self.stop);

@@ -276,8 +276,7 @@ impl StreamSource {
 impl FrameSource for StreamSource {
     fn next_frame(&mut self) -> Result<Option<Frame<'_>>, MediaError> {
         let Some(tag) = self.next_picture()? else { return Ok(None) };
-        let lost = MediaError::CorruptFrame { path: self.address.as_str().into(), frame: tag.number };
-        self.current.planes.lend(tag, self.id, &self.address).ok_or(lost).map(Some)
+        self.current.planes.lend(tag, self.id, &self.address).map(Some)
     }
 }
 
@@ -296,7 +295,7 @@ impl MediaSource for StreamSource {
     }
     fn next_frame_into(&mut self, buf: &mut FrameBuf) -> Result<bool, MediaError> {
         let Some(tag) = self.next_picture()? else { return Ok(false) };
-        Ok(self.current.planes.give(tag, self.id, &self.address, buf))
+        self.current.planes.give(tag, self.id, &self.address, buf).map(|()| true)
     }
     fn stopper(&self) -> Option<Stopper> {
         let shared = Arc::clone(&self.shared);

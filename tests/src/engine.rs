@@ -1,7 +1,7 @@
 //! Recorded networks on the CPU's engine.
 
 use eyespot_convert::Recording;
-use eyespot_nn::host::{Arena, Host, Level};
+use eyespot_nn::host::{Host, Level};
 use eyespot_nn::{Model, Network};
 
 /// The outputs of a network for an image of three planes.
@@ -10,7 +10,7 @@ pub fn outputs(recording: &Recording, [height, width]: [usize; 2], planes: &[f32
     let bytes = recording.graph([height, width]).unwrap().build().unwrap().bytes;
     let model = Model::load(&bytes).unwrap();
     let host = Host { threads: 2, level: Level::best() };
-    let mut network = Network::on_host(model, Arena::new(model.arena_words()), host).unwrap();
+    let mut network = Network::on_host(model, host);
     let input = network.input_mut(0).f32().unwrap();
     assert_eq!(input.len(), planes.len());
     for (channel, plane) in planes.chunks_exact(height * width).enumerate() {

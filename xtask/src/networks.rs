@@ -209,8 +209,8 @@ fn photos(data: &Path, models: &[Converted; 2], firmwares: &[(&str, &str, PathBu
 fn on_computer(bytes: &[u8], images: u32) -> Result<String> {
     let model = Model::load(bytes).map_err(|error| error.to_string())?;
     let arena = vec![0u64; model.arena_words()];
-    let mut network = Network::new(model, arena).map_err(|error| error.to_string())?;
-    Ok(format!("{:08x}", network::outputs(&mut network, images, |network| network.run_plain_with(|_, _| {}))))
+    let mut network = Network::plain(model, arena).map_err(|error| error.to_string())?;
+    Ok(format!("{:08x}", network::outputs(&mut network, images, Network::run)))
 }
 
 /// Builds the firmware for a target with options about its features. Returns the ELF file under a name of its own.

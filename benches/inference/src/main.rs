@@ -12,13 +12,14 @@ mod burn;
 mod tract;
 
 use std::error::Error;
+use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use eyespot_nn::graph::Element;
-use eyespot_nn::host::{Arena, Host, Level};
-use eyespot_nn::{Model, Network, Values, ValuesMut};
+use eyespot_nn::host::{Arena, Header, Host, Level};
+use eyespot_nn::{Description, Model, Network, Values, ValuesMut};
 use rustix::time::{ClockId, clock_gettime};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
@@ -93,16 +94,20 @@ fn serve(
     Ok(())
 }
 
-/// A network with the kernels of an instruction set by name, for comparisons (`common` are those that every target has),
-/// or with the best ones.
-fn network<'m>(model: Model<'m>, threads: usize) -> Result<Network<'m, Arena>> {
-    let arena = Arena::new(model.arena_words());
+/// The network of a file with the kernels of an instruction set by name, for comparisons (`common` are those that every
+/// target has), or with the best ones.
+fn network(path: &str, threads: usize) -> Result<Network<'static, Arena>> {
     let level = match std::env::var("LEVEL") {
-        Ok(name) if name == "common" => return Ok(Network::new(model, arena)?),
+        Ok(name) if name == "common" => {
+            let model = Model::load(std::fs::read(path)?.leak())?;
+            return Ok(Network::new(model, Arena::new(model.arena_words()))?);
+        }
         Ok(name) => Level::all().find(|level| level.name() == name).ok_or("this CPU has no such level")?,
         Err(_) => Level::best(),
     };
-    Ok(Network::on_host(model, arena, Host { threads, level })?)
+    let mut file = File::open(path)?;
+    let header = Box::leak(Box::new(Header::read(&mut file)?));
+    Ok(Network::from_file(header, &mut file, Host { threads, level })?)
 }
 
 /// An input with the channels of a pixel together, quantised where the network's is.
@@ -113,7 +118,7 @@ enum Input {
 
 impl Input {
     /// From a file of floats with channels first, or of bytes where the model is one of levels.
-    fn read(path: &str, model: &Model<'_>) -> Result<Self> {
+    fn read(path: &str, model: &Description<'_>) -> Result<Self> {
         let port = model.input(0).ok_or("no input")?;
         if path.ends_with(".u8") {
             return Ok(Self::I8(std::fs::read(path)?.iter().map(|&level| (level ^ 0x80) as i8).collect()));
@@ -148,9 +153,8 @@ fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
 fn eyespot(path: &str, input: &str, threads: usize) -> Result {
     let before = memory("VmRSS")?;
     let start = Instant::now();
-    let bytes = std::fs::read(path)?;
-    let model = Model::load(&bytes)?;
-    let mut network = network(model, threads)?;
+    let mut network = network(path, threads)?;
+    let model = *network.description();
     let loaded = start.elapsed();
     let output = model.output(0).ok_or("no output")?;
     let input = Input::read(input, &model)?;
@@ -205,17 +209,16 @@ fn write(graph: eyespot_convert::Graph, to: &str) -> Result {
 /// memory.
 fn load(path: &str, threads: usize) -> Result {
     let (start, before) = (Instant::now(), cpu_seconds());
-    let bytes = std::fs::read(path)?;
-    std::hint::black_box(network(Model::load(&bytes)?, threads)?);
+    // What it takes to drop it again does not count.
+    let _network = std::hint::black_box(network(path, threads)?);
     let (wall, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds() - before);
     println!("{:.2} ms, {:.2} ms of CPU time", wall * 1e3, cpu * 1e3);
     Ok(())
 }
 
 fn profile(path: &str, input: &str, threads: usize) -> Result {
-    let bytes = std::fs::read(path)?;
-    let model = Model::load(&bytes)?;
-    let mut network = network(model, threads)?;
+    let mut network = network(path, threads)?;
+    let model = *network.description();
     let input = Input::read(input, &model)?;
     let mut layers: Vec<(f64, String)> = Vec::new();
     for _ in 0..50 {

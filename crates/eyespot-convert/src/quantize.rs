@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use eyespot_nn::graph::{Activation, BinaryNumbers, Element, PoolNumbers, PoolQuant, SoftmaxNumbers};
-use eyespot_nn::host::{Arena, Host};
+use eyespot_nn::host::Host;
 use eyespot_nn::{Model, Network};
 
 use crate::ConvertError;
@@ -144,8 +144,7 @@ fn observe(graph: &Graph, samples: impl IntoIterator<Item = Vec<f32>>) -> Result
     };
     let converted = graph.build_with(false)?;
     let model = Model::load(&converted.bytes).map_err(ConvertError::Load)?;
-    let mut network = Network::on_host(model, Arena::new(model.arena_words()), Host::default())
-        .map_err(|error| ConvertError::Calibration(format!("the arena does not fit: {error}")))?;
+    let mut network = Network::on_host(model, Host::default());
     let mut seen: Vec<Seen> =
         graph.tensors.iter().map(|tensor| Seen::new((tensor.shape.c as usize).max(1))).collect();
     let mut count = 0;

@@ -3,8 +3,11 @@
 
 mod common;
 
+use std::io::Cursor;
+
 use common::{arena, base64, data};
 use eyespot_convert::Graph;
+use eyespot_nn::host::{Header, Host, Level, ReadError};
 use eyespot_nn::{LoadError, Model, Network, crc32};
 use proptest::prelude::*;
 
@@ -31,29 +34,55 @@ fn seal(bytes: &mut [u8]) {
     bytes[12..16].copy_from_slice(&sum);
 }
 
-/// Loads and runs what loads; its arena must not be absurd.
+/// Loads and runs what loads; its arena must not be absurd. A file is the same as bytes.
 fn run(bytes: &[u8]) {
-    let Ok(model) = Model::load(bytes) else { return };
+    let mut file = Cursor::new(bytes);
+    let header = Header::read(&mut file);
+    let described = header.as_ref().map(Header::description);
+    let model = match (Model::load(bytes), &described) {
+        (Ok(model), Ok(Ok(_))) => model,
+        (Err(error), Ok(Err(found)) | Err(ReadError::Load(found))) => return assert_eq!(error, *found),
+        (loaded, _) => panic!("{loaded:?} from memory, {described:?} from a file"),
+    };
     if model.arena_bytes() > 1 << 24 || model.info().macs > 1 << 32 {
         return;
     }
-    let mut network = Network::new(model, arena(model.arena_bytes())).unwrap();
-    network.run();
-    network.run_plain_with(|_, _| {});
-    let _ = network.output(0);
+    for make in [Network::new, Network::plain] {
+        let mut network = make(model, arena(model.arena_bytes())).unwrap();
+        network.run();
+        let _ = network.output(0);
+    }
+    for level in [Level::all().next().unwrap(), Level::best()] {
+        let host = Host { threads: 1, level };
+        let mut network = Network::from_file(header.as_ref().unwrap(), &mut file, host).unwrap();
+        network.run();
+        let _ = network.output(0);
+    }
+}
+
+/// Why bytes are no model, in memory and as a file.
+fn error_of(bytes: &[u8]) -> LoadError {
+    let error = Model::load(bytes).unwrap_err();
+    let read =
+        Header::read(&mut Cursor::new(bytes)).and_then(|header| Ok(header.description().map(|_| ())?));
+    assert!(matches!(read, Err(ReadError::Load(found)) if found == error), "{error:?}, of a file {read:?}");
+    error
 }
 
 #[test]
 fn every_truncation_is_an_error() {
     let Some((tflite, eye)) = small() else { return };
     for len in 0..eye.len() {
-        let error = Model::load(&eye[..len]).unwrap_err();
+        let error = error_of(&eye[..len]);
         let expected = if len < 4 { LoadError::Magic } else { error };
         assert_eq!(error, expected);
         if len >= 24 {
             assert_eq!(error, LoadError::Truncated { expected: eye.len(), actual: len });
         }
     }
+    let longer = [eye.clone(), vec![0; 70_000]].concat();
+    let error = LoadError::Truncated { expected: eye.len(), actual: longer.len() };
+    assert_eq!(error_of(&longer), error);
     for len in 0..tflite.len() {
         // A file may end in padding or in names that nothing needs.
         let _ = Graph::from_tflite(&tflite[..len]);
@@ -70,7 +99,7 @@ fn every_flipped_bit_is_noticed() {
         }
         let mut damaged = eye.clone();
         damaged[at] ^= 1 << (at % 8);
-        let error = Model::load(&damaged).unwrap_err();
+        let error = error_of(&damaged);
         match at {
             0..4 => assert_eq!(error, LoadError::Magic),
             4..6 => assert!(matches!(error, LoadError::Version { .. })),

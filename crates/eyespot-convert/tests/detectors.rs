@@ -74,7 +74,7 @@ type Detector<'m> = NnPredictor<'m, Arena, Box<NnStorage<416, 4096>>, 416, 4096>
 
 fn detector<'m>(bytes: &'m [u8], labels: &'m [&'m str]) -> Detector<'m> {
     let model = Model::load(bytes).unwrap();
-    let network = Network::on_host(model, Arena::new(model.arena_words()), Host::default()).unwrap();
+    let network = Network::on_host(model, Host::default());
     NnPredictor::new(network, Box::new(NnStorage::new()), labels).unwrap()
 }
 

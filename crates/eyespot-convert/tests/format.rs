@@ -37,8 +37,8 @@ fn an_old_file_loads_and_runs() {
     assert!(network.input_mut(2).i8().unwrap().is_empty());
     network.run();
     let plain = {
-        let mut plain = Network::new(model, arena(model.arena_bytes())).unwrap();
-        plain.run_plain_with(|_, _| {});
+        let mut plain = Network::plain(model, arena(model.arena_bytes())).unwrap();
+        plain.run();
         plain.output(0).i8().unwrap().to_vec()
     };
     assert_eq!(network.output(0).i8().unwrap(), plain);

@@ -5,7 +5,7 @@ mod common;
 
 use common::{arena, data, image};
 use eyespot_convert::{Converted, Graph};
-use eyespot_nn::host::{Arena, Host, Level};
+use eyespot_nn::host::{Host, Level};
 use eyespot_nn::{Model, Network};
 
 /// Runs a model on the images of `golden/onnx.json`, with the kernels that every target has and with those of hosts, and
@@ -36,8 +36,7 @@ fn difference(name: &str, scale: f32) -> Option<f32> {
             // The number of threads changes no bit.
             let mut first: Option<Vec<f32>> = None;
             for threads in 1..=3 {
-                let arena = Arena::new(model.arena_words());
-                let mut network = Network::on_host(model, arena, Host { threads, level }).unwrap();
+                let mut network = Network::on_host(model, Host { threads, level });
                 network.input_mut(0).f32().unwrap().copy_from_slice(&input);
                 network.run();
                 let output = network.output(0).f32().unwrap();
@@ -72,7 +71,7 @@ fn a_run_on_a_host_allocates_nothing() {
     for converted in [float, int8] {
         let model = Model::load(&converted.bytes).unwrap();
         let host = Host { threads: 2, ..Host::default() };
-        let mut network = Network::on_host(model, Arena::new(model.arena_words()), host).unwrap();
+        let mut network = Network::on_host(model, host);
         let counted = allocation_counter::measure(|| {
             network.run();
             network.run();
@@ -99,14 +98,13 @@ fn int8_on_hosts_has_the_bits_of_the_plain_kernels() {
                 *to = (level ^ 0x80) as i8;
             }
         };
-        let mut plain = Network::new(model, arena(model.arena_bytes())).unwrap();
+        let mut plain = Network::plain(model, arena(model.arena_bytes())).unwrap();
         fill(plain.input_mut(0).i8().unwrap());
         let mut expected = Vec::new();
-        plain.run_plain_with(|layer, bytes| expected.push((layer.name, bytes.to_vec())));
+        plain.run_with(|layer, bytes| expected.push((layer.name, bytes.to_vec())));
         for level in Level::all() {
             for threads in 1..=3 {
-                let arena = Arena::new(model.arena_words());
-                let mut network = Network::on_host(model, arena, Host { threads, level }).unwrap();
+                let mut network = Network::on_host(model, Host { threads, level });
                 fill(network.input_mut(0).i8().unwrap());
                 let mut layers = expected.iter();
                 network.run_with(|layer, bytes| {

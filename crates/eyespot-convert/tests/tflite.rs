@@ -9,7 +9,7 @@ use eyespot_core::{
     ClassId, Frame, ImageView, PixelFormat, PredictOptions, Predictions, PredictionsStorage, Predictor,
 };
 use eyespot_nn::graph::{Op, Shape};
-use eyespot_nn::host::{Arena, Host, Level};
+use eyespot_nn::host::{Host, Level};
 use eyespot_nn::{Model, Network, NnError, NnPredictor, NnStorage};
 
 fn convert(name: &str) -> Option<Converted> {
@@ -66,14 +66,13 @@ fn hosts_do_the_same(name: &str, model: &Model<'_>, input: Shape) {
             *to = (level ^ 0x80) as i8;
         }
     };
-    let mut plain = Network::new(*model, arena(model.arena_bytes())).unwrap();
+    let mut plain = Network::plain(*model, arena(model.arena_bytes())).unwrap();
     fill(plain.input_mut(0).i8().unwrap());
     let mut expected = Vec::new();
-    plain.run_plain_with(|_, bytes| expected.push(bytes.to_vec()));
+    plain.run_with(|_, bytes| expected.push(bytes.to_vec()));
     for level in Level::all() {
         for threads in 1..=3 {
-            let arena = Arena::new(model.arena_words());
-            let mut network = Network::on_host(*model, arena, Host { threads, level }).unwrap();
+            let mut network = Network::on_host(*model, Host { threads, level });
             fill(network.input_mut(0).i8().unwrap());
             let mut layers = expected.iter();
             network.run_with(|layer, bytes| {
@@ -142,7 +141,7 @@ fn every_operator_equals_the_interpreter() {
         assert_eq!(output, expected, "{name}");
         for level in Level::all() {
             let host = Host { threads: 2, level };
-            let mut network = Network::on_host(model, Arena::new(model.arena_words()), host).unwrap();
+            let mut network = Network::on_host(model, host);
             for (index, input) in case["inputs"].as_array().unwrap().iter().enumerate() {
                 let values = base64(input.as_str().unwrap());
                 for (to, from) in network.input_mut(index).i8().unwrap().iter_mut().zip(&values) {

@@ -73,8 +73,8 @@ fn arena_span(span: &Span, arena: u32) -> Check {
     ensure(range_of(span).end <= arena as usize, OUTSIDE)
 }
 
-fn weight_span(span: &Span, len: usize, weights: &[u8]) -> Check {
-    ensure(span.len as usize == len && range_of(span).end <= weights.len(), WEIGHTS)
+fn weight_span(span: &Span, len: usize, weights: usize) -> Check {
+    ensure(span.len as usize == len && range_of(span).end <= weights, WEIGHTS)
 }
 
 fn disjoint(a: &Range<usize>, b: &Range<usize>) -> bool {
@@ -101,7 +101,7 @@ fn window(window: &Window, input: Shape, output: Shape) -> Check {
 }
 
 /// The checks of a convolution except its output's place.
-fn conv_inputs(conv: &Conv, arena: u32, weights: &[u8]) -> Result<Element, &'static str> {
+fn conv_inputs(conv: &Conv, arena: u32, weights: usize) -> Result<Element, &'static str> {
     let (input, output) = (conv.input.shape, conv.output.shape);
     let element = match conv.numbers {
         ConvNumbers::I8(_) => Element::I8,
@@ -156,7 +156,7 @@ pub const fn scratch_bytes(depthwise: bool, window: &Window, depth: usize, eleme
     }
 }
 
-fn conv(conv: &Conv, arena: u32, weights: &[u8]) -> Check {
+fn conv(conv: &Conv, arena: u32, weights: usize) -> Check {
     let element = conv_inputs(conv, arena, weights)?;
     slot(&conv.output, element, arena)?;
     let (input, output) = (bytes_of(&conv.input, element), bytes_of(&conv.output, element));
@@ -197,7 +197,7 @@ fn binary(op: &Binary, element: Element, arena: u32) -> Check {
     ensure(disjoint(&b, &output), OVERLAP)
 }
 
-fn copy(copy: &Copy, arena: u32, weights: &[u8]) -> Check {
+fn copy(copy: &Copy, arena: u32, weights: usize) -> Check {
     arena_span(&copy.input, arena)?;
     arena_span(&copy.output, arena)?;
     let bytes = copy.element.bytes() as u64;
@@ -218,8 +218,8 @@ fn copy(copy: &Copy, arena: u32, weights: &[u8]) -> Check {
     ensure(disjoint(&range_of(&copy.input), &range_of(&copy.output)), OVERLAP)
 }
 
-/// Checks an operator of a layer.
-pub(crate) fn op(op: &Op, arena: u32, weights: &[u8]) -> Check {
+/// Checks an operator of a layer; `arena` and `weights` are numbers of bytes.
+pub(crate) fn op(op: &Op, arena: u32, weights: usize) -> Check {
     let same = |input: &Slot, output: &Slot, from: Element, to: Element| {
         slot(input, from, arena)?;
         slot(output, to, arena)?;

@@ -21,6 +21,9 @@ pub(crate) const MAGIC: [u8; 4] = *b"EYE\x97";
 /// Bytes before the description.
 pub(crate) const PREFIX: usize = 24;
 
+/// Bytes before those that the checksum is of.
+pub(crate) const CHECKED: usize = 16;
+
 /// Bytes of arena that a model needs, at compile time: 0 where the bytes are no model (loading says why).
 ///
 /// ```
@@ -47,46 +50,80 @@ pub const fn arena_words(model: &[u8]) -> usize {
     arena_bytes(model).div_ceil(8)
 }
 
+/// What stands before the description.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Prefix {
+    /// Bytes of arena.
+    pub(crate) arena: u32,
+    /// Bytes of the description.
+    pub(crate) description: usize,
+    len: usize,
+    checksum: u32,
+}
+
+impl Prefix {
+    /// From the first bytes of a file.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, LoadError> {
+        if !bytes.starts_with(&MAGIC) {
+            return Err(LoadError::Magic);
+        }
+        let Some(prefix) = bytes.first_chunk::<PREFIX>() else {
+            return Err(LoadError::Truncated { expected: PREFIX, actual: bytes.len() });
+        };
+        let word = |at: usize| {
+            let mut word = [0; 4];
+            word.copy_from_slice(&prefix[at..at + 4]);
+            u32::from_le_bytes(word)
+        };
+        let found = word(4) as u16;
+        if found != VERSION {
+            return Err(LoadError::Version { found, supported: VERSION });
+        }
+        Ok(Self {
+            arena: word(16),
+            description: word(20) as usize,
+            len: word(8) as usize,
+            checksum: word(12),
+        })
+    }
+
+    /// Is the file as long as it should be?
+    pub(crate) fn check_len(&self, actual: usize) -> Result<(), LoadError> {
+        let expected = self.len;
+        if actual == expected { Ok(()) } else { Err(LoadError::Truncated { expected, actual }) }
+    }
+
+    /// Is this the checksum of what follows the first [`CHECKED`] bytes?
+    pub(crate) fn check_sum(&self, actual: u32) -> Result<(), LoadError> {
+        let expected = self.checksum;
+        if actual == expected { Ok(()) } else { Err(LoadError::Checksum { expected, actual }) }
+    }
+
+    /// Where the weights begin, in a file that is at least as long as its description.
+    pub(crate) const fn weights(&self) -> usize {
+        (PREFIX + self.description).next_multiple_of(16)
+    }
+}
+
 /// The parts of a model file.
 pub(crate) struct Parts<'m> {
     pub(crate) arena: u32,
-    pub(crate) graph: &'m [u8],
+    pub(crate) description: &'m [u8],
     pub(crate) weights: &'m [u8],
 }
 
 /// Checks frame and checksum.
 pub(crate) fn read(bytes: &[u8]) -> Result<Parts<'_>, LoadError> {
-    if !bytes.starts_with(&MAGIC) {
-        return Err(LoadError::Magic);
-    }
-    let Some((prefix, rest)) = bytes.split_first_chunk::<PREFIX>() else {
-        return Err(LoadError::Truncated { expected: PREFIX, actual: bytes.len() });
-    };
-    let word = |at: usize| {
-        let mut word = [0; 4];
-        word.copy_from_slice(&prefix[at..at + 4]);
-        u32::from_le_bytes(word)
-    };
-    let found = word(4) as u16;
-    if found != VERSION {
-        return Err(LoadError::Version { found, supported: VERSION });
-    }
-    let expected = word(8) as usize;
-    if bytes.len() != expected {
-        return Err(LoadError::Truncated { expected, actual: bytes.len() });
-    }
+    let prefix = Prefix::read(bytes)?;
+    prefix.check_len(bytes.len())?;
+    let rest = bytes.get(CHECKED..).unwrap_or(&[]);
     #[cfg(feature = "host")]
-    let actual = crc32fast::hash(&bytes[16..]);
+    prefix.check_sum(crc32fast::hash(rest))?;
     #[cfg(not(feature = "host"))]
-    let actual = crc32(&bytes[16..]);
-    if actual != word(12) {
-        return Err(LoadError::Checksum { expected: word(12), actual });
-    }
-    let len = word(20) as usize;
-    let graph = rest.get(..len).ok_or(LoadError::Graph)?;
-    // `len` is at most the length of the file, so this does not overflow.
-    let weights = bytes.get((PREFIX + len).next_multiple_of(16)..).unwrap_or(&[]);
-    Ok(Parts { arena: word(16), graph, weights })
+    prefix.check_sum(crc32(rest))?;
+    let description = bytes.get(PREFIX..).and_then(|rest| rest.get(..prefix.description));
+    let description = description.ok_or(LoadError::Graph)?;
+    Ok(Parts { arena: prefix.arena, description, weights: bytes.get(prefix.weights()..).unwrap_or(&[]) })
 }
 
 /// CRC-32 (IEEE 802.3) of bytes. Four bits a step: a table of 64 bytes is enough for flash.

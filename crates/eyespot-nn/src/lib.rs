@@ -19,9 +19,9 @@ mod reader;
 pub use check::scratch_bytes;
 pub use error::{ArenaError, LayerName, LoadError};
 pub use format::{VERSION, arena_bytes, arena_words, crc32};
-pub use model::{Layer, Model};
+pub use model::{Description, Layer, Model};
 pub use network::{Network, Values, ValuesMut};
-pub use predictor::{NnError, NnPredictor, NnStorage};
+pub use predictor::{NnError, NnPredictor, NnStorage, classes};
 
 /// `value * multiplier / 2^31 * 2^shift` with TensorFlow Lite's rounding: what quantised layers do with their sums.
 #[must_use]

@@ -1,17 +1,28 @@
 //! A model in flash: checked once, read in place.
 
+use core::ops::Deref;
+
+use crate::format::Parts;
 use crate::graph::{Info, Op, Port};
 use crate::reader::Reader;
 use crate::{LayerName, LoadError, check, format};
 
-/// A model that was checked. It borrows the bytes and is small enough to be copied.
+/// What a model's file says of it: everything but the weights. It was checked, borrows the bytes and is small enough to be
+/// copied.
 #[derive(Debug, Clone, Copy)]
-pub struct Model<'m> {
+pub struct Description<'m> {
     info: Info<'m>,
     arena: u32,
     inputs: &'m [u8],
     outputs: &'m [u8],
     layers: &'m [u8],
+}
+
+/// A model that was checked: its [description](Description) and its weights. It borrows the bytes and is small enough to be
+/// copied.
+#[derive(Debug, Clone, Copy)]
+pub struct Model<'m> {
+    description: Description<'m>,
     weights: &'m [u8],
 }
 
@@ -34,8 +45,26 @@ impl<'m> Model<'m> {
     // Not in the frame of a caller, which may be the `main` of a firmware and never return.
     #[inline(never)]
     pub fn load(bytes: &'m [u8]) -> Result<Self, LoadError> {
-        let parts = format::read(bytes)?;
-        let mut reader = Reader::new(parts.graph);
+        let Parts { arena, description, weights } = format::read(bytes)?;
+        Ok(Self { description: Description::new(description, arena, weights.len())?, weights })
+    }
+
+    pub(crate) const fn weights(&self) -> &'m [u8] {
+        self.weights
+    }
+}
+
+impl<'m> Deref for Model<'m> {
+    type Target = Description<'m>;
+    fn deref(&self) -> &Description<'m> {
+        &self.description
+    }
+}
+
+impl<'m> Description<'m> {
+    /// Reads and checks a description; `arena` and `weights` are numbers of bytes.
+    pub(crate) fn new(bytes: &'m [u8], arena: u32, weights: usize) -> Result<Self, LoadError> {
+        let mut reader = Reader::new(bytes);
         let info = reader.info();
         let inputs = reader.rest();
         if reader.failed() {
@@ -47,7 +76,7 @@ impl<'m> Model<'m> {
                 if reader.failed() {
                     return Err(LoadError::Graph);
                 }
-                check::port(&port, parts.arena)?;
+                check::port(&port, arena)?;
             }
             Ok(reader.rest())
         };
@@ -62,10 +91,10 @@ impl<'m> Model<'m> {
             if reader.failed() {
                 return Err(LoadError::Operator { layer: LayerName::new(name) });
             }
-            check::op(&op, parts.arena, parts.weights)
+            check::op(&op, arena, weights)
                 .map_err(|reason| LoadError::Layer { layer: LayerName::new(name), reason })?;
         }
-        Ok(Self { info, arena: parts.arena, inputs, outputs, layers, weights: parts.weights })
+        Ok(Self { info, arena, inputs, outputs, layers })
     }
 
     /// Name of the model.
@@ -111,10 +140,6 @@ impl<'m> Model<'m> {
             let layer = Layer { name: reader.text(), op: reader.op() };
             (!reader.failed()).then_some(layer)
         })
-    }
-
-    pub(crate) const fn weights(&self) -> &'m [u8] {
-        self.weights
     }
 }
 

@@ -1,6 +1,8 @@
 //! Running a model in a lent arena.
 
 use core::ops::Range;
+#[cfg(feature = "host")]
+use std::io::{Read, Seek};
 
 use bytemuck::{cast_slice, cast_slice_mut};
 
@@ -9,8 +11,12 @@ use crate::graph::{
     Binary, BinaryNumbers, Conv, ConvNumbers, Element, Op, Pool, PoolKind, PoolNumbers, Port,
 };
 use crate::graph::{SoftmaxNumbers, Span};
-use crate::kernels::{self, ConvF32, ConvI8, Fast, Kernels, Plain};
-use crate::{ArenaError, Layer, LayerName, Model};
+#[cfg(feature = "host")]
+use crate::host::{Arena, Constants, Header, Host, Program, ReadError};
+#[cfg(feature = "host")]
+use crate::kernels::Plain;
+use crate::kernels::{self, ConvF32, ConvI8, Fast, Kernels};
+use crate::{ArenaError, Description, Layer, LayerName, Model};
 
 /// The values of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,14 +97,25 @@ impl<'a> ValuesMut<'a> {
 /// same memory every time. Inputs and outputs lie in it: an input is gone after a run, an output after the next one.
 #[derive(Debug)]
 pub struct Network<'m, A> {
-    model: Model<'m>,
+    description: Description<'m>,
     arena: A,
+    engine: Engine<'m>,
+}
+
+/// What computes the layers.
+#[derive(Debug)]
+enum Engine<'m> {
+    /// The kernels that every target has, with the weights where they lie.
+    Common(&'m [u8]),
+    /// The plain definitions of the operators.
     #[cfg(feature = "host")]
-    program: Option<crate::host::Program<'m>>,
+    Plain(&'m [u8]),
+    #[cfg(feature = "host")]
+    Host(Program<'m>),
 }
 
 impl<'m, A: AsMut<[u64]> + AsRef<[u64]>> Network<'m, A> {
-    /// A model in an arena of at least [`Model::arena_words`] words.
+    /// A model in an arena of at least [`arena_words`](Description::arena_words) words.
     ///
     /// # Errors
     /// [`ArenaError`] where it is smaller, with the first layer that does not fit.
@@ -106,12 +123,7 @@ impl<'m, A: AsMut<[u64]> + AsRef<[u64]>> Network<'m, A> {
         let available = size_of_val(arena.as_ref());
         let needed = model.arena_bytes();
         if available >= needed {
-            return Ok(Self {
-                model,
-                arena,
-                #[cfg(feature = "host")]
-                program: None,
-            });
+            return Ok(Self { description: *model, arena, engine: Engine::Common(model.weights()) });
         }
         let reach = |layer: &Layer<'_>| extent(&layer.op);
         let first = model.layers().find(|layer| reach(layer) > available);
@@ -124,26 +136,23 @@ impl<'m, A: AsMut<[u64]> + AsRef<[u64]>> Network<'m, A> {
         })
     }
 
-    /// A model on a host: with its vector instructions and on several threads. Weights are packed once, here; results
-    /// don't depend on the number of threads. Take an [`Arena`](crate::host::Arena), which is aligned for vectors.
+    /// A model that runs by the plain definitions of the operators: slow, the same bits. For tests.
     ///
     /// # Errors
     /// As for [`new`](Self::new).
     #[cfg(feature = "host")]
-    pub fn on_host(model: Model<'m>, arena: A, host: crate::host::Host) -> Result<Self, ArenaError> {
-        let mut network = Self::new(model, arena)?;
-        network.program = Some(crate::host::Program::new(&network.model, host));
-        Ok(network)
+    pub fn plain(model: Model<'m>, arena: A) -> Result<Self, ArenaError> {
+        Ok(Self { engine: Engine::Plain(model.weights()), ..Self::new(model, arena)? })
     }
 
-    /// The model.
-    pub const fn model(&self) -> &Model<'m> {
-        &self.model
+    /// What the model's file says of it.
+    pub const fn description(&self) -> &Description<'m> {
+        &self.description
     }
 
     /// The values of an input, to be written before a run; empty where there is no such input.
     pub fn input_mut(&mut self, index: usize) -> ValuesMut<'_> {
-        let port = self.model.input(index);
+        let port = self.description.input(index);
         let bytes: &mut [u8] = cast_slice_mut(self.arena.as_mut());
         let Some(port) = port else { return ValuesMut::I8(&mut []) };
         let bytes = bytes.get_mut(bytes_of(&port.slot, port.element)).unwrap_or(&mut []);
@@ -156,7 +165,7 @@ impl<'m, A: AsMut<[u64]> + AsRef<[u64]>> Network<'m, A> {
     /// The values of an output after a run; empty where there is no such output.
     #[must_use]
     pub fn output(&self, index: usize) -> Values<'_> {
-        self.model.output(index).map_or(Values::I8(&[]), |port| self.read(&port))
+        self.description.output(index).map_or(Values::I8(&[]), |port| self.read(&port))
     }
 
     fn read(&self, port: &Port<'_>) -> Values<'_> {
@@ -175,31 +184,67 @@ impl<'m, A: AsMut<[u64]> + AsRef<[u64]>> Network<'m, A> {
 
     /// As [`run`](Self::run), and calls `after` with every layer when it is done and the bytes that it wrote: for
     /// profiles and for debugging.
-    pub fn run_with(&mut self, mut after: impl FnMut(&Layer<'m>, &[u8])) {
-        #[cfg(feature = "host")]
-        if let Some(program) = &mut self.program {
-            let arena: &mut [u8] = cast_slice_mut(self.arena.as_mut());
-            program.run(arena, self.model.weights(), |layer, arena| {
-                after(layer, arena.get(output_of(&layer.op)).unwrap_or(&[]));
-            });
-            return;
-        }
-        self.run_on::<Fast>(&mut after);
-    }
-
-    /// As [`run_with`](Self::run_with) by the plain definitions of the operators: slow, the same bits. For tests.
-    pub fn run_plain_with(&mut self, after: impl FnMut(&Layer<'m>, &[u8])) {
-        self.run_on::<Plain>(after);
-    }
-
-    fn run_on<K: Kernels>(&mut self, mut after: impl FnMut(&Layer<'m>, &[u8])) {
+    pub fn run_with(&mut self, after: impl FnMut(&Layer<'m>, &[u8])) {
         let arena: &mut [u8] = cast_slice_mut(self.arena.as_mut());
-        for layer in self.model.layers() {
-            // Every place was checked when the model was loaded.
-            let done = run_op::<K>(&layer.op, arena, self.model.weights());
-            debug_assert!(done.is_some(), "layer {}", layer.name);
-            after(&layer, arena.get(output_of(&layer.op)).unwrap_or(&[]));
+        match &mut self.engine {
+            Engine::Common(weights) => run_layers::<Fast>(&self.description, arena, weights, after),
+            #[cfg(feature = "host")]
+            Engine::Plain(weights) => run_layers::<Plain>(&self.description, arena, weights, after),
+            #[cfg(feature = "host")]
+            Engine::Host(program) => {
+                let mut after = after;
+                program.run(arena, |layer, arena| {
+                    after(layer, arena.get(output_of(&layer.op)).unwrap_or(&[]));
+                });
+            }
         }
+    }
+}
+
+#[cfg(feature = "host")]
+impl<'m> Network<'m, Arena> {
+    /// A model on a host: with its vector instructions and on several threads. Weights are packed once, here, and not
+    /// looked at again; results don't depend on the number of threads.
+    #[must_use]
+    pub fn on_host(model: Model<'m>, host: Host) -> Self {
+        let Ok(network) = Self::packed(*model, &mut model.weights(), host);
+        network
+    }
+
+    /// A model on a host, from a file whose [`Header`] was read: layer by layer, so that the weights are never in memory a
+    /// second time.
+    ///
+    /// # Errors
+    /// [`ReadError`] says what is wrong with the model and in which layer, or why the file can't be read.
+    pub fn from_file(
+        header: &'m Header,
+        file: &mut (impl Read + Seek),
+        host: Host,
+    ) -> Result<Self, ReadError> {
+        Ok(Self::packed(header.description()?, &mut header.weights(file)?, host)?)
+    }
+
+    fn packed<C: Constants>(
+        description: Description<'m>,
+        weights: &mut C,
+        host: Host,
+    ) -> Result<Self, C::Error> {
+        let program = Program::new(&description, weights, host)?;
+        Ok(Self { description, arena: Arena::new(description.arena_words()), engine: Engine::Host(program) })
+    }
+}
+
+fn run_layers<'m, K: Kernels>(
+    description: &Description<'m>,
+    arena: &mut [u8],
+    weights: &[u8],
+    mut after: impl FnMut(&Layer<'m>, &[u8]),
+) {
+    for layer in description.layers() {
+        // Every place was checked when the model was loaded.
+        let done = run_op::<K>(&layer.op, arena, weights);
+        debug_assert!(done.is_some(), "layer {}", layer.name);
+        after(&layer, arena.get(output_of(&layer.op)).unwrap_or(&[]));
     }
 }
 

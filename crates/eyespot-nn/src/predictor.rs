@@ -14,8 +14,8 @@ use eyespot_image::{
     Channels, Fit, Layout, Letterbox, Normalize, Quantize, ResizeError, ResizeScratch, TensorFormat,
 };
 
-use crate::graph::{ColorOrder, Element, ImageFit, ImageInput, Port, Task};
-use crate::{Network, Values};
+use crate::graph::{ColorOrder, Element, ImageFit, Port, Task};
+use crate::{Description, Network, Values};
 
 /// Memory of a predictor beside the network's arena: an image as wide as `COLUMNS` pixels of the model's input, and
 /// `CANDIDATES` boxes before suppression.
@@ -173,56 +173,15 @@ where
     /// [`NnError`] where the model's file does not say how an image becomes its input and what its outputs mean, or
     /// where labels or storage don't fit.
     pub fn new(network: Network<'m, A>, storage: S, labels: &'m [&'m str]) -> Result<Self, NnError> {
-        let model = network.model();
-        let info = model.info();
-        let image = info.image.ok_or(NnError::Unspecified { what: "how an image becomes its input" })?;
-        let port = model.input(0).ok_or(NnError::Unspecified { what: "its input" })?;
-        let (size, format) = input_of(&image, &port)?;
+        let model = network.description();
+        let (size, fit, format) = input_of(model)?;
         if usize::from(size.width) > COLUMNS {
             return Err(NnError::Columns { needed: size.width.into(), available: COLUMNS });
         }
-        let output = |index: usize| model.output(index).map(|port| port.slot.shape);
-        let (head, classes) = match info.task {
-            Task::Raw => return Err(NnError::Unspecified { what: "what its outputs mean" }),
-            Task::Classify => {
-                let expected = NnError::Outputs { expected: "one score per class" };
-                let shape = output(0).filter(|shape| shape.h == 1 && shape.w == 1).ok_or(expected)?;
-                (Head::Classify, shape.c as usize)
-            }
-            Task::FastestDet { trained: [width, height] } => {
-                let classes = match (output(0), output(2)) {
-                    (Some(_), Some(scores)) => scores.c,
-                    (Some(whole), None) => whole.c.saturating_sub(5),
-                    _ => 0,
-                };
-                let head = fastestdet::Head::new(size, u16::try_from(classes).unwrap_or(u16::MAX))
-                    .with_trained(InputSize::new(width, height));
-                let cells = |index: usize, channels: usize| {
-                    output(index).is_some_and(|shape| {
-                        shape.h == u32::from(head.rows())
-                            && shape.w == u32::from(head.columns())
-                            && shape.c as usize == channels
-                    })
-                };
-                let parts = cells(0, 1) && cells(1, 4) && cells(2, classes as usize);
-                if !(parts || output(1).is_none() && cells(0, head.channels())) {
-                    return Err(NnError::Outputs { expected: "objectness, box and classes for each cell" });
-                }
-                (Head::FastestDet(head), classes as usize)
-            }
-            #[cfg(feature = "host")]
-            Task::Yolox => yolox_of(model, size)?,
-            #[cfg(not(feature = "host"))]
-            Task::Yolox => return Err(NnError::Unspecified { what: "outputs that firmware can read" }),
-        };
+        let (head, classes) = head_of(model, size)?;
         if labels.len() != classes {
             return Err(NnError::Labels { classes, labels: labels.len() });
         }
-        let fit = match image.fit {
-            ImageFit::Stretch => Fit::Stretch,
-            ImageFit::TopLeft => Fit::TopLeft,
-            ImageFit::Center => Fit::Center,
-        };
         Ok(Self { network, storage, labels, size, fit, format, head })
     }
 
@@ -241,9 +200,56 @@ where
     }
 }
 
+/// How the outputs of a model are read, and its number of classes.
+fn head_of(model: &Description<'_>, size: InputSize) -> Result<(Head, usize), NnError> {
+    let output = |index: usize| model.output(index).map(|port| port.slot.shape);
+    Ok(match model.info().task {
+        Task::Raw => return Err(NnError::Unspecified { what: "what its outputs mean" }),
+        Task::Classify => {
+            let expected = NnError::Outputs { expected: "one score per class" };
+            let shape = output(0).filter(|shape| shape.h == 1 && shape.w == 1).ok_or(expected)?;
+            (Head::Classify, shape.c as usize)
+        }
+        Task::FastestDet { trained: [width, height] } => {
+            let classes = match (output(0), output(2)) {
+                (Some(_), Some(scores)) => scores.c,
+                (Some(whole), None) => whole.c.saturating_sub(5),
+                _ => 0,
+            };
+            let head = fastestdet::Head::new(size, u16::try_from(classes).unwrap_or(u16::MAX))
+                .with_trained(InputSize::new(width, height));
+            let cells = |index: usize, channels: usize| {
+                output(index).is_some_and(|shape| {
+                    shape.h == u32::from(head.rows())
+                        && shape.w == u32::from(head.columns())
+                        && shape.c as usize == channels
+                })
+            };
+            let parts = cells(0, 1) && cells(1, 4) && cells(2, classes as usize);
+            if !(parts || output(1).is_none() && cells(0, head.channels())) {
+                return Err(NnError::Outputs { expected: "objectness, box and classes for each cell" });
+            }
+            (Head::FastestDet(head), classes as usize)
+        }
+        #[cfg(feature = "host")]
+        Task::Yolox => yolox_of(model, size)?,
+        #[cfg(not(feature = "host"))]
+        Task::Yolox => return Err(NnError::Unspecified { what: "outputs that firmware can read" }),
+    })
+}
+
+/// The number of classes of a model: of the labels that [`NnPredictor::new`] asks for.
+///
+/// # Errors
+/// [`NnError`] where the model's file does not say how an image becomes its input and what its outputs mean.
+pub fn classes(model: &Description<'_>) -> Result<usize, NnError> {
+    let (size, ..) = input_of(model)?;
+    head_of(model, size).map(|(_, classes)| classes)
+}
+
 /// The head of a YOLOX model and its number of classes.
 #[cfg(feature = "host")]
-fn yolox_of(model: &crate::Model<'_>, size: InputSize) -> Result<(Head, usize), NnError> {
+fn yolox_of(model: &Description<'_>, size: InputSize) -> Result<(Head, usize), NnError> {
     let expected =
         NnError::Outputs { expected: "boxes, objectness and classes for each cell of three strides" };
     let shape = |index: usize| model.output(index).map(|port| port.slot.shape);
@@ -271,7 +277,11 @@ fn yolox_of(model: &crate::Model<'_>, size: InputSize) -> Result<(Head, usize), 
     if fits { Ok((Head::Yolox(head), classes.into())) } else { Err(expected) }
 }
 
-fn input_of(image: &ImageInput, port: &Port<'_>) -> Result<(InputSize, Format), NnError> {
+/// How an image becomes the input of a model.
+fn input_of(model: &Description<'_>) -> Result<(InputSize, Fit, Format), NnError> {
+    let image = model.info().image;
+    let image = image.ok_or(NnError::Unspecified { what: "how an image becomes its input" })?;
+    let port = model.input(0).ok_or(NnError::Unspecified { what: "its input" })?;
     let shape = port.slot.shape;
     let (Ok(width), Ok(height)) = (u16::try_from(shape.w), u16::try_from(shape.h)) else {
         return Err(NnError::Outputs { expected: "an input of at most 65535 pixels each way" });
@@ -293,7 +303,12 @@ fn input_of(image: &ImageInput, port: &Port<'_>) -> Result<(InputSize, Format), 
         }
         Element::F32 => Format::F32(TensorFormat::new(layout, channels, normalize).with_pad(image.pad)),
     };
-    Ok((InputSize::new(width, height), format))
+    let fit = match image.fit {
+        ImageFit::Stretch => Fit::Stretch,
+        ImageFit::TopLeft => Fit::TopLeft,
+        ImageFit::Center => Fit::Center,
+    };
+    Ok((InputSize::new(width, height), fit, format))
 }
 
 /// A value of an output in floating point.
@@ -321,7 +336,7 @@ where
     fn spec(&self) -> ModelSpec<'_> {
         ModelSpec {
             conf: self.conf(),
-            ..ModelSpec::boxes(self.network.model().name(), Some(self.size), self.labels)
+            ..ModelSpec::boxes(self.network.description().name(), Some(self.size), self.labels)
         }
     }
 
@@ -349,7 +364,7 @@ where
             _ => return Err(NnError::Unspecified { what: "its input" }),
         }
         self.network.run();
-        let model = self.network.model();
+        let model = self.network.description();
         let output = |index: usize| model.output(index).map(|port| (self.network.output(index), port));
         let Some((values, port)) = output(0) else { return Ok(()) };
         let mut candidates = Candidates::new(candidates);

@@ -1,10 +1,11 @@
 //! Models of the fixed-memory engine (`.eye`) as a family.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use eyespot_core::{AnyError, Boxed, Error, ErrorKind};
-use eyespot_nn::host::{Arena, Host};
-use eyespot_nn::{ArenaError, LoadError, Model, Network, NnError, NnPredictor, NnStorage};
+use eyespot_nn::host::{Arena, Header, Host, ReadError};
+use eyespot_nn::{Network, NnError, NnPredictor, NnStorage, classes};
 
 use crate::heap::on_heap;
 use crate::registry::{Family, LoadOptions, Loaded, Weights};
@@ -20,11 +21,7 @@ pub(crate) struct EyeFamily;
 #[derive(Debug, thiserror::Error)]
 enum EyeError {
     #[error("{}: {error}", path.display())]
-    Read { path: PathBuf, error: std::io::Error },
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    #[error(transparent)]
-    Arena(#[from] ArenaError),
+    Read { path: PathBuf, error: ReadError },
     #[error("{}: {error}", labels.display())]
     Labels { labels: PathBuf, error: NnError },
     #[error(transparent)]
@@ -34,9 +31,7 @@ enum EyeError {
 impl Error for EyeError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Read { .. } => ErrorKind::Io,
-            Self::Load(error) => error.kind(),
-            Self::Arena(error) => error.kind(),
+            Self::Read { error, .. } => error.kind(),
             Self::Labels { error, .. } | Self::Predictor(error) => error.kind(),
         }
     }
@@ -63,30 +58,23 @@ impl Family for EyeFamily {
 
 type Predictor = NnPredictor<'static, Arena, Box<NnStorage<COLUMNS, CANDIDATES>>, COLUMNS, CANDIDATES>;
 
-/// The engine reads weights and names where they lie. Those of a loaded model stay for as long as the program runs.
+/// The engine reads names where they lie: those of a loaded model stay for as long as the program runs.
 fn load(path: &Path) -> Result<Predictor, EyeError> {
-    let read = |error| EyeError::Read { path: path.to_owned(), error };
-    let bytes: &'static [u8] = std::fs::read(path).map_err(read)?.leak();
-    let predictor = |labels: &'static [&'static str]| {
-        let model = Model::load(bytes)?;
-        let network = Network::on_host(model, Arena::new(model.arena_words()), Host::default())?;
-        Ok::<_, EyeError>(NnPredictor::new(network, on_heap(NnStorage::new), labels)?)
-    };
+    let read = |error: ReadError| EyeError::Read { path: path.to_owned(), error };
+    let mut file = File::open(path).map_err(|error| read(error.into()))?;
+    let header: &'static Header = Box::leak(Box::new(Header::read(&mut file).map_err(read)?));
+    let network = Network::from_file(header, &mut file, Host::default()).map_err(read)?;
     // Names of the classes: a text file beside the model, a line for each.
-    let file = path.with_extension("txt");
-    if let Ok(text) = std::fs::read_to_string(&file) {
-        let text: &'static str = text.leak();
-        let labels: Vec<&str> = text.lines().map(str::trim).collect();
-        return predictor(labels.leak()).map_err(|error| match error {
-            EyeError::Predictor(error @ NnError::Labels { .. }) => EyeError::Labels { labels: file, error },
-            error => error,
-        });
-    }
-    match predictor(&[]) {
-        Err(EyeError::Predictor(NnError::Labels { classes, .. })) => {
-            let labels: Vec<&str> = (0..classes).map(|class| &*format!("class {class}").leak()).collect();
-            predictor(labels.leak())
+    let names = path.with_extension("txt");
+    let labels: Vec<&'static str> = match std::fs::read_to_string(&names) {
+        Ok(text) => text.leak().lines().map(str::trim).collect(),
+        Err(_) => {
+            let classes = classes(network.description())?;
+            (0..classes).map(|class| &*format!("class {class}").leak()).collect()
         }
-        other => other,
-    }
+    };
+    NnPredictor::new(network, on_heap(NnStorage::new), labels.leak()).map_err(|error| match error {
+        NnError::Labels { .. } => EyeError::Labels { labels: names, error },
+        error => error.into(),
+    })
 }

@@ -17,7 +17,7 @@ const fn mix(mut value: u32) -> u32 {
 /// Fills the first input with image number `index`: noise in squares of 1, 2, 4, 8 or 16 pixels. These are the images that
 /// `eyespot-convert` compares with the TensorFlow Lite interpreter. A floating-point input stays as it is.
 pub fn fill<A: AsMut<[u64]> + AsRef<[u64]>>(network: &mut Network<'_, A>, index: u32) {
-    let Some(shape) = network.model().input(0).map(|port| port.slot.shape) else { return };
+    let Some(shape) = network.description().input(0).map(|port| port.slot.shape) else { return };
     let Some(values) = network.input_mut(0).i8() else { return };
     let shift = index % 5;
     for (value, at) in values.iter_mut().zip(0u32..) {
@@ -32,7 +32,7 @@ pub fn fill<A: AsMut<[u64]> + AsRef<[u64]>>(network: &mut Network<'_, A>, index:
 /// A checksum of all outputs, which goes on from another. The bytes of values count, in the order of the outputs.
 #[must_use]
 pub fn checksum<A: AsMut<[u64]> + AsRef<[u64]>>(network: &Network<'_, A>, before: u32) -> u32 {
-    let count = usize::from(network.model().info().outputs);
+    let count = usize::from(network.description().info().outputs);
     (0..count).fold(before, |sum, index| match network.output(index) {
         Values::I8(values) => values.chunks(64).fold(sum, |sum, values| {
             let mut bytes = [0; 64];
@@ -48,10 +48,10 @@ pub fn checksum<A: AsMut<[u64]> + AsRef<[u64]>>(network: &Network<'_, A>, before
 }
 
 /// Runs a network on so many images by `run` and returns the checksum of all outputs.
-pub fn outputs<A: AsMut<[u64]> + AsRef<[u64]>>(
-    network: &mut Network<'_, A>,
+pub fn outputs<'m, A: AsMut<[u64]> + AsRef<[u64]>>(
+    network: &mut Network<'m, A>,
     images: u32,
-    mut run: impl FnMut(&mut Network<'_, A>),
+    mut run: impl FnMut(&mut Network<'m, A>),
 ) -> u32 {
     (0..images).fold(0, |sum, index| {
         fill(network, index);

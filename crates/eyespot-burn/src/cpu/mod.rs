@@ -6,12 +6,13 @@ mod planned;
 mod predictor;
 
 use std::borrow::Borrow;
+use std::fs::File;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use eyespot_convert::{ConvertError, Recording};
 use eyespot_core::{Error, ErrorKind, InputSize};
-use eyespot_nn::LoadError;
-use eyespot_nn::host::Host;
+use eyespot_nn::host::{Host, ReadError};
 
 pub use embedder::CpuEmbedder;
 use planned::Planned;
@@ -29,9 +30,9 @@ pub enum PlanError {
     /// The network can't be planned.
     #[error(transparent)]
     Convert(#[from] ConvertError),
-    /// What was planned does not load.
+    /// What was planned can't be read back.
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Read(#[from] ReadError),
 }
 
 impl Error for PlanError {
@@ -39,7 +40,7 @@ impl Error for PlanError {
         match self {
             Self::Weights(error) => error.kind(),
             Self::Convert(error) => error.kind(),
-            Self::Load(error) => error.kind(),
+            Self::Read(error) => error.kind(),
         }
     }
 }
@@ -87,7 +88,7 @@ fn cached(cache: &Path, size: Option<InputSize>) -> PathBuf {
 
 /// A network that was kept. What can't be read is made again.
 fn read(cache: &Path, host: Host) -> Option<Planned> {
-    Planned::new(std::fs::read(cache).ok()?, host).ok()
+    Planned::from_file(&mut File::open(cache).ok()?, host).ok()
 }
 
 /// Plans a network, and keeps it for the next start.
@@ -105,7 +106,7 @@ fn make(
     if let Some(cache) = cache {
         keep(cache, &bytes);
     }
-    Ok(Planned::new(bytes, host)?)
+    Ok(Planned::from_file(&mut Cursor::new(bytes), host)?)
 }
 
 /// Keeps a planned network. A cache that can't be written only costs time.
@@ -140,7 +141,7 @@ impl Networks {
         let cache = cache.map(|cache| cached(cache, None));
         let kept = cache.as_deref().and_then(|cache| {
             let planned = read(cache, host)?;
-            let head = planned.with_model(|model| {
+            let head = planned.describe(|model| {
                 let channels = (0..).map_while(|index| model.output(index)).last()?.slot.shape.c as usize;
                 M::restore(model.name(), channels)
             })?;
@@ -181,7 +182,7 @@ impl Networks {
             Source::File { weights, cache, record } => {
                 let cache = cache.as_deref().map(|cache| cached(cache, Some(size)));
                 let kept = cache.as_deref().and_then(|cache| read(cache, self.host)).filter(|planned| {
-                    planned.size() == size && planned.with_model(|model| model.name() == self.name)
+                    planned.size() == size && planned.describe(|model| model.name() == self.name)
                 });
                 match kept {
                     Some(planned) => Ok(planned),

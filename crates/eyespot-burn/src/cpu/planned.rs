@@ -1,11 +1,12 @@
 //! A network that is ready to run.
 
 use core::fmt;
+use std::io::{Read, Seek};
 
 use eyespot_core::{ImageView, InputSize};
 use eyespot_image::{Letterbox, Normalize, ResizeError, TensorFormat};
-use eyespot_nn::host::{Arena, Host};
-use eyespot_nn::{LoadError, Model, Network};
+use eyespot_nn::host::{Arena, Header, Host, ReadError};
+use eyespot_nn::{Description, LoadError, Network};
 
 use crate::batch::Columns;
 
@@ -15,9 +16,9 @@ const OUTPUTS: usize = 8;
 type Running<'m> = Network<'m, Arena>;
 
 self_cell::self_cell!(
-    /// A network and the bytes that it reads its constants from.
-    struct Bytes {
-        owner: Vec<u8>,
+    /// A network and the head of its file, which has the names of its layers.
+    struct Owned {
+        owner: Header,
         #[not_covariant]
         dependent: Running,
     }
@@ -25,7 +26,7 @@ self_cell::self_cell!(
 
 /// A network, planned for one size of its input.
 pub(super) struct Planned {
-    running: Bytes,
+    running: Owned,
     size: InputSize,
     columns: Columns,
 }
@@ -37,15 +38,12 @@ impl fmt::Debug for Planned {
 }
 
 impl Planned {
-    /// From the bytes of an `.eye` file.
-    pub(super) fn new(bytes: Vec<u8>, host: Host) -> Result<Self, LoadError> {
-        let running = Bytes::try_new(bytes, |bytes| {
-            let model = Model::load(bytes)?;
-            // The arena is as large as the model asks for.
-            Network::on_host(model, Arena::new(model.arena_words()), host).map_err(|_| LoadError::Graph)
-        })?;
+    /// From an `.eye` file.
+    pub(super) fn from_file(file: &mut (impl Read + Seek), host: Host) -> Result<Self, ReadError> {
+        let header = Header::read(file)?;
+        let running = Owned::try_new(header, |header| Network::from_file(header, file, host))?;
         let size = running.with_dependent(|_, network| {
-            let shape = network.model().input(0).map(|port| port.slot.shape)?;
+            let shape = network.description().input(0).map(|port| port.slot.shape)?;
             let side = |side: u32| u16::try_from(side).ok();
             Some(InputSize::new(side(shape.w)?, side(shape.h)?))
         });
@@ -58,8 +56,9 @@ impl Planned {
         self.size
     }
 
-    pub(super) fn with_model<R>(&self, read: impl FnOnce(&Model<'_>) -> R) -> R {
-        self.running.with_dependent(|_, network| read(network.model()))
+    /// Reads what its file says of it.
+    pub(super) fn describe<R>(&self, read: impl FnOnce(&Description<'_>) -> R) -> R {
+        self.running.with_dependent(|_, network| read(network.description()))
     }
 
     /// Makes an image the input.

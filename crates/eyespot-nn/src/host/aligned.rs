@@ -41,7 +41,7 @@ impl DerefMut for Aligned {
 pub struct Arena(Aligned);
 
 impl Arena {
-    /// An arena of zeros with room for [`Model::arena_words`](crate::Model::arena_words) words.
+    /// An arena of zeros with room for [`Description::arena_words`](crate::Description::arena_words) words.
     #[must_use]
     pub fn new(words: usize) -> Self {
         Self(Aligned::new(2 * words))

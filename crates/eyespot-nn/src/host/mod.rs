@@ -2,9 +2,11 @@
 
 pub(crate) mod aligned;
 mod conv;
+mod file;
 mod geometry;
 mod int8;
 mod int8_maps;
+mod pack;
 mod places;
 mod pool;
 pub(crate) mod simd;
@@ -12,7 +14,6 @@ mod threads;
 mod winograd;
 
 use std::boxed::Box;
-use std::vec;
 use std::vec::Vec;
 
 use bytemuck::{cast_slice, cast_slice_mut};
@@ -24,15 +25,13 @@ use self::simd::Depthwise;
 use self::threads::Threads;
 use self::winograd::Winograd;
 use crate::check::{bytes_of, element_of, range_of};
-use crate::graph::{
-    Activation, Binary, BinaryNumbers, Conv as ConvOp, ConvNumbers, Element, Op, Pool, PoolKind, PoolNumbers,
-    PoolQuant, Shape, SoftmaxNumbers, Span,
-};
-use crate::kernels::{BinaryQuant, Fast, channel_tables, mean_of};
-use crate::network::Resolved;
-use crate::{Layer, Model, network};
+use crate::graph::{Activation, Element, Op, PoolQuant, Shape};
+use crate::kernels::{Fast, channel_tables, mean_of};
+use crate::{Description, Layer, network};
 
 pub use aligned::Arena;
+pub use file::{Header, ReadError};
+pub(crate) use pack::Constants;
 pub use simd::Level;
 pub use simd::int8::SHORT_BITS;
 
@@ -82,7 +81,7 @@ enum Kernel {
     BinaryI8(Box<simd::int8::Binary>),
     Table(Box<[i8; 256]>),
     /// One for each channel.
-    ChannelTables,
+    ChannelTables(Box<[i8]>),
     MeanI8,
     AveragePoolI8(PoolQuant),
     SoftmaxI8(Box<int8_maps::Softmax>),
@@ -92,33 +91,36 @@ enum Kernel {
     Common,
 }
 
+/// A layer that is ready to run.
+#[derive(Debug)]
+struct Step<'m> {
+    layer: Layer<'m>,
+    kernel: Kernel,
+    /// What it reads of the weights, where the kernel has not packed it.
+    constants: Box<[u8]>,
+}
+
 /// A model that is ready to run on a host: layers with packed weights.
 #[derive(Debug)]
 pub(crate) struct Program<'m> {
     level: Level,
-    layers: Vec<(Layer<'m>, Kernel)>,
+    steps: Vec<Step<'m>>,
     threads: Threads,
     locals: Vec<Local>,
 }
 
 impl<'m> Program<'m> {
-    pub(crate) fn new(model: &Model<'m>, host: Host) -> Self {
+    pub(crate) fn new<C: Constants>(
+        description: &Description<'m>,
+        weights: &mut C,
+        host: Host,
+    ) -> Result<Self, C::Error> {
         let level = host.level;
-        let mut threads = Threads::new(host.threads);
-        let layers: Vec<_> = model.layers().collect();
-        // Most of the time goes into new memory for packed weights, which the threads share too.
-        let mut kernels: Vec<Option<Kernel>> = layers.iter().map(|_| None).collect();
-        let mut none = vec![(); threads.count()];
-        threads.chunks(&mut kernels, 1, &mut none, |(), number, slots| {
-            for (slot, layer) in slots.iter_mut().zip(&layers[number..]) {
-                *slot = kernel(&layer.op, model.weights(), level);
-            }
-        });
-        let kernels = kernels.into_iter().map(|kernel| kernel.unwrap_or(Kernel::Common));
-        let layers: Vec<_> = layers.into_iter().zip(kernels).collect();
+        let steps = pack::steps(description, weights, level)?;
+        let threads = Threads::new(host.threads);
         // In floats.
         let (mut ring, mut highest, mut band) = (0, 0, 0);
-        for (layer, kernel) in &layers {
+        for Step { layer, kernel, .. } in &steps {
             if let (Op::Pool(pool) | Op::ConvPool { pool, .. }, false) =
                 (&layer.op, matches!(kernel, Kernel::Common))
             {
@@ -144,105 +146,18 @@ impl<'m> Program<'m> {
         let local =
             || Local { ring: Aligned::new(ring), highest: Aligned::new(highest), band: Aligned::new(band) };
         let locals = (0..threads.count()).map(|_| local()).collect();
-        Self { level, layers, threads, locals }
+        Ok(Self { level, steps, threads, locals })
     }
 
     /// Runs all layers; `after` is called with each when it is done and the arena.
-    pub(crate) fn run(&mut self, arena: &mut [u8], weights: &[u8], mut after: impl FnMut(&Layer<'m>, &[u8])) {
-        let Self { level, layers, threads, locals } = self;
-        for (layer, kernel) in layers {
+    pub(crate) fn run(&mut self, arena: &mut [u8], mut after: impl FnMut(&Layer<'m>, &[u8])) {
+        let Self { level, steps, threads, locals } = self;
+        for Step { layer, kernel, constants } in steps {
             let mut team = Team { level: *level, threads, locals };
-            let done = team.run(&layer.op, kernel, arena, weights);
+            let done = team.run(&layer.op, kernel, arena, constants);
             debug_assert!(done.is_some(), "layer {}", layer.name);
             after(layer, arena);
         }
-    }
-}
-
-fn words(bytes: &[u8]) -> &[[u8; 4]] {
-    bytes.as_chunks::<4>().0
-}
-
-/// The kernel of an operator; `None` where the common ones do it.
-fn kernel(op: &Op, weights: &[u8], level: Level) -> Option<Kernel> {
-    let quantised = |conv: &ConvOp| match network::resolve(conv, weights)? {
-        Resolved::I8(resolved) => int8::Conv::new(level, &resolved, conv.depthwise).map(Box::new),
-        Resolved::F32(_) => None,
-    };
-    let constants = |conv: &ConvOp| {
-        Some([weights.get(range_of(&conv.weights))?, weights.get(range_of(&conv.bias))?].map(words))
-    };
-    let shapes = |conv: &ConvOp| [conv.input.shape, conv.output.shape];
-    let dense = |conv: &ConvOp| -> Option<Conv> {
-        let ConvNumbers::F32(activation) = conv.numbers else { return None };
-        Some(Conv::new(level, conv.window, shapes(conv), constants(conv)?, activation))
-    };
-    let mapping = |span: &Span| -> Option<Box<[i8; 256]>> {
-        let table: &[i8] = cast_slice(weights.get(range_of(span))?);
-        Some(Box::new(*table.first_chunk()?))
-    };
-    match op {
-        Op::Conv(conv) => match (conv.numbers, conv.depthwise) {
-            (ConvNumbers::F32(activation), false) => {
-                match Winograd::new(level, conv.window, shapes(conv), constants(conv)?, activation) {
-                    Some(conv) => Some(Kernel::Winograd(Box::new(conv))),
-                    None => dense(conv).map(Kernel::Conv),
-                }
-            }
-            (ConvNumbers::F32(activation), true) => {
-                let [taps, bias] = constants(conv)?;
-                let shapes = (conv.input.shape, conv.output.shape);
-                let conv = Depthwise::new(level, conv.window, shapes, taps, bias)?;
-                Some(Kernel::Depthwise(conv, activation))
-            }
-            (ConvNumbers::I8(_), true) if conv.input.shape.c > 1 => {
-                let Resolved::I8(resolved) = network::resolve(conv, weights)? else { return None };
-                int8::Separate::new(level, &resolved).map(|conv| Kernel::DepthwiseI8(Box::new(conv)))
-            }
-            (ConvNumbers::I8(_), _) => quantised(conv).map(Kernel::ConvI8),
-        },
-        Op::ConvPool { conv, pool } => match pool.numbers {
-            PoolNumbers::F32(activation) if !conv.depthwise => {
-                Some(Kernel::ConvPool(dense(conv)?, activation))
-            }
-            PoolNumbers::F32(_) => None,
-            PoolNumbers::I8(quant) => Some(Kernel::ConvPoolI8(quantised(conv)?, quant.clamp)),
-        },
-        Op::Pool(pool) if pool.kind != PoolKind::Max => match pool.numbers {
-            PoolNumbers::I8(quant) => int8_maps::has_means(pool).then_some(Kernel::AveragePoolI8(quant)),
-            PoolNumbers::F32(_) => None,
-        },
-        Op::Pool(Pool { numbers, .. }) => Some(match numbers {
-            PoolNumbers::F32(activation) => Kernel::MaxPool(*activation),
-            PoolNumbers::I8(quant) => Kernel::MaxPoolI8(quant.clamp),
-        }),
-        Op::Binary(Binary { kind, numbers, a, b, .. }) => {
-            let (a, b) = (a.shape, b.shape);
-            (a == b || b == Shape::new(1, 1, a.c)).then_some(())?;
-            match *numbers {
-                BinaryNumbers::F32(activation) => Some(Kernel::Binary(activation)),
-                BinaryNumbers::I8 { a, b, output, left_shift, clamp } => {
-                    let quant = BinaryQuant { a, b, output, left_shift, clamp };
-                    let binary = simd::int8::Binary::new(level, *kind, quant)?;
-                    Some(Kernel::BinaryI8(Box::new(binary)))
-                }
-            }
-        }
-        Op::Activate { activation, .. } => Some(Kernel::Activate(*activation)),
-        Op::Softmax { numbers, .. } => Some(match *numbers {
-            SoftmaxNumbers::F32 => Kernel::Softmax,
-            SoftmaxNumbers::I8 { multiplier, shift, diff_min } => {
-                Kernel::SoftmaxI8(int8_maps::Softmax::new(multiplier, shift, diff_min))
-            }
-        }),
-        Op::Table { table, .. } if table.len > 256 => Some(Kernel::ChannelTables),
-        Op::Table { table, .. } => Some(Kernel::Table(mapping(table)?)),
-        Op::Copy(copy) if copy.element == Element::I8 => Some(Kernel::CopyI8(match &copy.table {
-            Some(table) => Some(mapping(table)?),
-            None => None,
-        })),
-        Op::Mean { .. } => Some(Kernel::MeanI8),
-        _ => None,
     }
 }
 
@@ -269,7 +184,7 @@ impl Team<'_> {
         if rows * len < GRAIN { rows } else { rows.div_ceil(rows.div_ceil(8).next_multiple_of(count)) }
     }
 
-    fn run(&mut self, op: &Op, kernel: &Kernel, arena: &mut [u8], weights: &[u8]) -> Option<()> {
+    fn run(&mut self, op: &Op, kernel: &Kernel, arena: &mut [u8], constants: &[u8]) -> Option<()> {
         let level = self.level;
         match (op, kernel) {
             (Op::Conv(op), Kernel::Conv(conv)) => {
@@ -361,16 +276,15 @@ impl Team<'_> {
                     values.chunks_exact_mut(row).for_each(|values| level.softmax(values));
                 });
             }
-            (Op::Table { input, output, table }, Kernel::ChannelTables) => {
+            (Op::Table { input, output, .. }, Kernel::ChannelTables(tables)) => {
                 let values = places::in_place::<i8>(arena, input, output)?;
-                let tables: &[i8] = cast_slice(weights.get(range_of(table))?);
                 let pixel = output.shape.c as usize;
                 let share = values.len().div_ceil(self.threads.count()).max(GRAIN);
                 self.threads.chunks(values, share.next_multiple_of(pixel), self.locals, |_, _, values| {
                     channel_tables(tables, values);
                 });
             }
-            (_, Kernel::Common) => network::run_op::<Fast>(op, arena, weights)?,
+            (_, Kernel::Common) => network::run_op::<Fast>(op, arena, constants)?,
             _ => self.run_i8(op, kernel, arena)?,
         }
         Some(())

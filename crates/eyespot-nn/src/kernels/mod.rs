@@ -14,7 +14,7 @@ mod softmax;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use conv::{ConvI8, conv_plain};
+pub(crate) use conv::ConvI8;
 pub(crate) use float::{ConvF32, activate, conv_f32, depthwise_f32, through_ring};
 pub(crate) use pool::{average_f32, average_i8, max_f32, max_i8, max_ring_row, mean_i8};
 #[cfg(feature = "host")]
@@ -36,15 +36,17 @@ pub(crate) trait Kernels {
 }
 
 /// Written to be read.
+#[cfg(any(test, feature = "host"))]
 #[derive(Debug)]
 pub(crate) struct Plain;
 
+#[cfg(any(test, feature = "host"))]
 impl Kernels for Plain {
     fn conv_i8(conv: &ConvI8<'_>, input: &[i8], first: usize, output: &mut [i8], _: &mut [[i16; 4]]) {
-        conv_plain(conv, false, input, first, output);
+        conv::conv_plain(conv, false, input, first, output);
     }
     fn depthwise_i8(conv: &ConvI8<'_>, input: &[i8], first: usize, output: &mut [i8]) {
-        conv_plain(conv, true, input, first, output);
+        conv::conv_plain(conv, true, input, first, output);
     }
 }
 

@@ -54,13 +54,13 @@ impl Weighted {
             let shift = 31 + right(side)? - i32::from(quant.left_shift);
             let multiplier = i64::from(side.multiplier);
             let whole = (0..63).contains(&shift) && multiplier & ((1 << shift) - 1) == 0;
-            let scaled = whole.then_some(multiplier >> shift)? * output;
+            let scaled = whole.then(|| multiplier >> shift)? * output;
             // The result's multiplier is one of 2^31.
             (scaled & ((1 << 31) - 1) == 0).then_some(scaled >> 31)
         };
         let (a, b, right) = (factor(&quant.a)?, factor(&quant.b)?, right(&quant.output)? as u32);
         // Rounding adds half of what is shifted out.
-        let fits = right < 31 && 255 * (a + b) + (1 << right) < 1 << 31;
+        let fits = right < 31 && a.min(b) >= 0 && 255 * (a + b) + (1 << right) < 1 << 31;
         let b = if kind == BinaryKind::Sub { -b } else { b };
         (fits && kind != BinaryKind::Mul).then_some(Self { factors: [a as i32, b as i32], right })
     }

@@ -17,6 +17,7 @@ mod vector;
 mod x86;
 
 use core::ops::Range;
+use std::borrow::Cow;
 use std::vec;
 use std::vec::Vec;
 
@@ -303,51 +304,80 @@ fn part(weight: i32, pass: usize, format: Format) -> i32 {
     left.clamp(-128, 127)
 }
 
-/// Passes for some weights; `None` where they are too large.
-fn passes(mut weights: impl Iterator<Item = i32>, format: Format) -> Option<usize> {
+/// Passes for all weights of a convolution; `None` where they are too large.
+fn passes(conv: &ConvI8<'_>, format: Format) -> Option<usize> {
+    let weights = conv.weights.iter().copied();
+    let ends = [weights.clone().min()?, weights.max()?];
+    let ends = ends.map(|weight| i32::from(weight) - i32::from(conv.weight_zero));
     if format == Format::Words {
-        return weights.all(|weight| i16::try_from(weight).is_ok()).then_some(1);
+        return ends.iter().all(|&weight| i16::try_from(weight).is_ok()).then_some(1);
     }
     let of = |weight: i32| (1..=PASSES).find(|&pass| part(weight, pass, format) == 0);
-    weights.try_fold(1, |most: usize, weight| Some(most.max(of(weight)?)))
+    Some(of(ends[0])?.max(of(ends[1])?))
 }
 
-/// Writes a group of weights.
-fn pack(weights: [i32; 4], format: Format, group: &mut [u8]) {
-    match (format, group) {
-        (Format::Words, [a, b, c, d]) => {
-            [[*a, *b], [*c, *d]] = [weights[0], weights[1]].map(|weight| (weight as i16).to_ne_bytes());
+/// Writes a group of weights: their parts for a pass, less the zero point.
+fn pack(weights: &[i8], zero: i32, pass: usize, format: Format, group: &mut [u8]) {
+    if zero == 0
+        && pass == 0
+        && format != Format::Words
+        && let ([a, b, c, d], [e, f, g, h]) = (weights, &mut *group)
+    {
+        // As nearly always.
+        [*e, *f, *g, *h] = [*a as u8, *b as u8, *c as u8, *d as u8];
+        return;
+    }
+    let parts = weights.iter().map(|&weight| part(i32::from(weight) - zero, pass, format));
+    if format == Format::Words {
+        for (to, part) in group.chunks_exact_mut(2).zip(parts) {
+            to.copy_from_slice(&(part as i16).to_ne_bytes());
         }
-        (_, group) => {
-            for (to, weight) in group.iter_mut().zip(weights) {
-                *to = weight as i8 as u8;
-            }
+    } else {
+        for (to, part) in group.iter_mut().zip(parts) {
+            *to = part as i8 as u8;
         }
     }
 }
 
-/// Biases and scales of the channels of a convolution, in whole vectors. `weights` gives all weights of a channel.
-fn constants<I: Iterator<Item = i32>>(
-    level: Level,
-    conv: &ConvI8<'_>,
-    weights: impl Fn(usize) -> I,
-) -> Option<(Vec<i32>, Scales)> {
+/// The weights of a convolution, those of an output channel together: they do lie so, or tap by tap.
+fn rows<'a>(conv: &ConvI8<'a>, by_taps: bool) -> Cow<'a, [i8]> {
     let channels = conv.output.c as usize;
+    if by_taps {
+        let row = |channel: usize| conv.weights.iter().skip(channel).step_by(channels).copied();
+        (0..channels).flat_map(row).collect()
+    } else {
+        conv.weights.into()
+    }
+}
+
+/// Biases and scales of the channels of a convolution, in whole vectors, from its [`rows`].
+fn constants(level: Level, conv: &ConvI8<'_>, rows: &[i8]) -> Option<(Vec<i32>, Scales)> {
+    /// Values whose sums fit 32 bits.
+    const PART: usize = 1 << 12;
+    let channels = conv.output.c as usize;
+    let zero = i32::from(conv.weight_zero);
     let word = |words: &[[u8; 4]], channel: usize| words.get(channel).map(|word| i32::from_le_bytes(*word));
-    let mut numbers = Vec::with_capacity(channels);
-    for channel in 0..channels {
-        let bound = |sum: u64, weight: i32| sum + 128 * u64::from(weight.unsigned_abs());
+    let (mut numbers, mut sums) = (Vec::with_capacity(channels), Vec::with_capacity(channels));
+    for (channel, row) in rows.chunks_exact((rows.len() / channels).max(1)).enumerate() {
+        let (mut reach, mut sum) = (0, 0i32);
+        for part in row.chunks(PART) {
+            let weights = part.iter().map(|&weight| i32::from(weight) - zero);
+            reach += 128 * u64::from(weights.clone().map(i32::unsigned_abs).sum::<u32>());
+            sum = sum.wrapping_add(weights.sum());
+        }
         numbers.push(Channel {
             multiplier: word(conv.multipliers, channel)?,
             shift: *conv.shifts.get(channel)?,
             bias: word(conv.bias, channel)?,
-            reach: weights(channel).fold(0, bound),
+            reach,
         });
+        sums.push(sum);
     }
     let (scales, mut bias) = Scales::new(level.abilities(), &numbers, conv.output_zero)?;
-    let raised = if level.format() == Format::Raised { 128 } else { 0 };
-    for (channel, bias) in bias.iter_mut().enumerate() {
-        *bias = weights(channel).fold(*bias, |sum, weight| sum.wrapping_sub(raised * weight));
+    if level.format() == Format::Raised {
+        for (bias, sum) in bias.iter_mut().zip(sums) {
+            *bias = bias.wrapping_sub(sum.wrapping_mul(128));
+        }
     }
     bias.resize(channels.next_multiple_of(level.sums()), 0);
     Some((bias, scales))
@@ -381,14 +411,9 @@ impl Panels {
         let values = kh * kw * inputs;
         (conv.weights.len() == values * columns).then_some(())?;
         let zero = i32::from(conv.weight_zero);
-        let weight = |channel: usize, value: usize| {
-            // Depthwise weights go tap by tap.
-            let at = if depthwise { value * columns + channel } else { channel * values + value };
-            i32::from(conv.weights[at]) - zero
-        };
-        let all = |channel: usize| (0..values).map(move |value| weight(channel, value));
-        let passes = passes((0..columns).flat_map(all), format)?;
-        let (bias, scales) = constants(level, conv, all)?;
+        let rows = rows(conv, depthwise);
+        let passes = passes(conv, format)?;
+        let (bias, scales) = constants(level, conv, &rows)?;
         let groups = len.div_ceil(format.group());
         let depth = [kh, taps, groups, passes];
         let size = depth.iter().product::<usize>() * columns.next_multiple_of(lanes);
@@ -399,20 +424,13 @@ impl Panels {
             let room = 4 * (end - start).next_multiple_of(lanes);
             let from = panels.offset(start);
             let bytes: &mut [u8] = cast_slice_mut(&mut panels.weights);
-            let mut rows = bytes[from..].chunks_exact_mut(room);
-            for pass in 0..passes {
-                for tap in 0..kh * taps {
-                    for group in 0..groups {
-                        let row = rows.next()?;
-                        for (channel, to) in (start..end).zip(row.chunks_exact_mut(4)) {
-                            let mut four = [0; 4];
-                            for (at, four) in four.iter_mut().enumerate().take(format.group()) {
-                                let at = group * format.group() + at;
-                                if at < len {
-                                    *four = part(weight(channel, tap * len + at), pass, format);
-                                }
-                            }
-                            pack(four, format, to);
+            let rows = rows[start * values..end * values].chunks_exact(values);
+            for (column, row) in rows.enumerate() {
+                let mut groups = bytes[from + 4 * column..].chunks_mut(room);
+                for pass in 0..passes {
+                    for tap in row.chunks_exact(len) {
+                        for (group, to) in tap.chunks(format.group()).zip(&mut groups) {
+                            pack(group, zero, pass, format, &mut to[..4]);
                         }
                     }
                 }
@@ -515,10 +533,9 @@ impl Depthwise {
             return None;
         }
         let zero = i32::from(conv.weight_zero);
-        let weight = |channel: usize, tap: usize| i32::from(conv.weights[tap * channels + channel]) - zero;
-        let all = |channel: usize| (0..kh * kw).map(move |tap| weight(channel, tap));
-        let passes = passes((0..channels).flat_map(all), format)?;
-        let (bias, scales) = constants(level, conv, all)?;
+        let rows = rows(conv, true);
+        let passes = passes(conv, format)?;
+        let (bias, scales) = constants(level, conv, &rows)?;
         let planes = kh.div_ceil(format.group());
         let mut packed = Aligned::new(channels.next_multiple_of(lanes) * passes * planes * kw);
         let bytes: &mut [u8] = cast_slice_mut(&mut packed);
@@ -528,14 +545,14 @@ impl Depthwise {
                 for plane in 0..planes {
                     for column in 0..kw {
                         for channel in vector * lanes..(vector + 1) * lanes {
-                            let mut four = [0; 4];
-                            for (at, four) in four.iter_mut().enumerate().take(format.group()) {
-                                let line = plane * format.group() + at;
-                                if line < kh && channel < channels {
-                                    *four = part(weight(channel, line * kw + column), pass, format);
-                                }
+                            let to = groups.next()?;
+                            let Some(row) = rows.chunks_exact(kh * kw).nth(channel) else { continue };
+                            let (mut group, mut len) = ([0; 4], 0);
+                            let lines = row.chunks_exact(kw).skip(plane * format.group());
+                            for (weight, line) in group.iter_mut().zip(lines.take(format.group())) {
+                                (*weight, len) = (line[column], len + 1);
                             }
-                            pack(four, format, groups.next()?);
+                            pack(&group[..len], zero, pass, format, to);
                         }
                     }
                 }
@@ -622,7 +639,7 @@ impl Binary {
         // A product does not scale its sides.
         let none = Rescale { zero: 0, multiplier: 0, shift: 0 };
         let [left, right] = if kind == BinaryKind::Mul { [none; 2] } else { [quant.a, quant.b] };
-        let lifted = 255u64.checked_shl(quant.left_shift.into())?;
+        let lifted = (quant.left_shift < 32).then(|| 255u64 << quant.left_shift)?;
         let (sides, result) = match kind {
             BinaryKind::Mul => (0, 255 * 255),
             // A side that is not shifted to the left does not grow when it is scaled.

@@ -151,7 +151,15 @@ fn run(axis: &Axis, size: usize, map: Option<&[i8]>, input: &[u8], output: &mut 
 fn scattered(axis: &Axis, input: &[u8], output: &mut [u8]) {
     let (from, to) = (axis.from as usize, axis.to as usize);
     let (input, output) = (input.as_chunks::<4>().0, output.as_chunks_mut::<4>().0);
-    for at in 0..axis.count as usize {
+    let mut first = 0;
+    if [from, to] == [2, 1] {
+        // Every second channel: vectors, but for the last one, behind which nothing need lie.
+        first = axis.count as usize - 1;
+        for (to, [from, _]) in output[..first].iter_mut().zip(input.as_chunks::<2>().0) {
+            *to = *from;
+        }
+    }
+    for at in first..axis.count as usize {
         output[at * to] = input[at * from];
     }
 }

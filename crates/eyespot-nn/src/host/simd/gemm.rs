@@ -97,13 +97,39 @@ pub(super) fn opaque(number: usize) -> usize {
     number
 }
 
+/// What becomes of the sums of a tile.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sums {
+    /// Biases are added, which are whole vectors.
+    Biased(*const f32),
+    /// And they are kept between two limits.
+    Clamped(*const f32, [f32; 2]),
+    /// They are added to what the output has.
+    Added,
+}
+
+impl Sums {
+    /// What tiles do, and what is left of the activation then.
+    pub(super) const fn of(bias: Option<*const f32>, activation: Activation) -> (Self, Activation) {
+        match (bias, activation) {
+            (Some(bias), Activation::Clamp(low, high)) => {
+                (Self::Clamped(bias, [low, high]), Activation::None)
+            }
+            (Some(bias), _) => (Self::Biased(bias), activation),
+            (None, _) => (Self::Added, activation),
+        }
+    }
+}
+
 /// Multiplies a value of each row with the columns. Written out: a loop over the rows might stay one.
 macro_rules! multiply {
-    ($S:ty, $acc:ident, $columns:ident, $rows:expr, $value:expr, [$($row:literal)+]) => {
+    ($S:ty, $acc:ident, $columns:ident, $rows:expr, $low:ident, $value:expr, [$($row:literal)+]) => {
         $(if $row < $rows {
             let value = <$S>::splat($value($row / SHARE, $row % SHARE));
-            for (acc, column) in $acc[$row].iter_mut().zip($columns) {
-                *acc = <$S>::fma(value, column, *acc);
+            let last = $columns.len() - 1;
+            for (at, (acc, column)) in $acc[$row].iter_mut().zip($columns).enumerate() {
+                let low = $low && at == last;
+                *acc = if low { <$S>::fma_low(value, column, *acc) } else { <$S>::fma(value, column, *acc) };
             }
         })+
     };
@@ -111,27 +137,29 @@ macro_rules! multiply {
 
 /// Multiplies the value of each row that lies `$ahead` from the next one.
 macro_rules! step {
-    ($S:ty, $acc:ident, $rows:expr, $vectors:expr, $groups:ident, $places:ident, $weights:ident, $ahead:literal) => {
+    ($S:ty, $acc:ident, $rows:expr, $vectors:expr, $low:ident, $groups:ident, $places:ident, $weights:ident, $ahead:literal) => {
         let mut columns = [<$S>::splat(0.0); $vectors];
         for (at, column) in columns.iter_mut().enumerate() {
-            *column = <$S>::load($weights.wrapping_add(($ahead * $vectors + at) * <$S>::LANES));
+            let from = $weights.wrapping_add(($ahead * $vectors + at) * <$S>::LANES);
+            *column = if $low && at + 1 == $vectors { <$S>::load_low(from) } else { <$S>::load(from) };
         }
         let value =
             |group: usize, row: usize| *$groups[group].wrapping_byte_add($places[row]).wrapping_add($ahead);
-        multiply!($S, $acc, columns, $rows, value, [0 1 2 3 4 5 6 7 8 9 10 11 12 13]);
+        multiply!($S, $acc, columns, $rows, $low, value, [0 1 2 3 4 5 6 7 8 9 10 11 12 13]);
     };
 }
 
-/// A tile: `ROWS` pixels and `VECTORS` vectors of columns, of which the last has `last` values.
+/// A tile: `ROWS` pixels and `VECTORS` vectors of columns, of which the last has `last` values; with `LOW` at most
+/// [`Simd::LOW`].
 ///
 /// # Safety
 /// The CPU has the instructions of `S`, and the block's pointers reach as far as its numbers say.
 #[inline(always)]
-pub(super) unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
+pub(super) unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const LOW: bool>(
     run: &Run,
     input: *const f32,
     weights: *const f32,
-    bias: Option<*const f32>,
+    sums: &Sums,
     output: *mut f32,
     last: usize,
 ) {
@@ -153,8 +181,8 @@ pub(super) unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
                 let mut ahead = tap.wrapping_add(ROWS * pitch);
                 let mut left = run.len;
                 while left >= 2 {
-                    step!(S, acc, ROWS, VECTORS, groups, places, weights, 0);
-                    step!(S, acc, ROWS, VECTORS, groups, places, weights, 1);
+                    step!(S, acc, ROWS, VECTORS, LOW, groups, places, weights, 0);
+                    step!(S, acc, ROWS, VECTORS, LOW, groups, places, weights, 1);
                     S::prefetch(ahead);
                     ahead = ahead.wrapping_add(LINE);
                     places = places.map(|place| opaque(place + 2 * size_of::<f32>()));
@@ -162,7 +190,7 @@ pub(super) unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
                     left -= 2;
                 }
                 if left > 0 {
-                    step!(S, acc, ROWS, VECTORS, groups, places, weights, 0);
+                    step!(S, acc, ROWS, VECTORS, LOW, groups, places, weights, 0);
                 }
                 tap = tap.wrapping_add(run.taps.step);
                 tap_weights = tap_weights.wrapping_add(run.taps.weights * step);
@@ -170,18 +198,66 @@ pub(super) unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
             line = line.wrapping_add(run.lines.step);
             line_weights = line_weights.wrapping_add(run.lines.weights * step);
         }
+        // Asked once, and not for each row.
+        let stride = run.stride;
+        match *sums {
+            Sums::Biased(bias) => {
+                give::<S, ROWS, VECTORS, LOW, true, false>(acc, bias, [0.0; 2], output, stride, last);
+            }
+            Sums::Clamped(bias, limits) => {
+                give::<S, ROWS, VECTORS, LOW, true, true>(acc, bias, limits, output, stride, last);
+            }
+            Sums::Added => {
+                give::<S, ROWS, VECTORS, LOW, false, false>(acc, output, [0.0; 2], output, stride, last);
+            }
+        }
+    }
+}
+
+/// Writes the sums of a tile, with their biases or, without `BIASED`, with what was there; with `CLAMPED` between limits.
+///
+/// # Safety
+/// As for [`tile`].
+#[inline(always)]
+unsafe fn give<
+    S: Simd,
+    const ROWS: usize,
+    const VECTORS: usize,
+    const LOW: bool,
+    const BIASED: bool,
+    const CLAMPED: bool,
+>(
+    acc: [[S::F32; VECTORS]; ROWS],
+    bias: *const f32,
+    limits: [f32; 2],
+    output: *mut f32,
+    stride: usize,
+    last: usize,
+) {
+    // SAFETY: as the caller says.
+    unsafe {
         for (row, acc) in acc.into_iter().enumerate() {
             for (at, value) in acc.into_iter().enumerate() {
-                let to = output.add(row * run.stride + at * S::LANES);
-                let whole = at + 1 < VECTORS || last == S::LANES;
-                let before = match bias {
-                    Some(bias) => S::load(bias.add(at * S::LANES)),
-                    None if whole => S::load(to),
-                    None => S::load_some(to, last),
+                let to = output.add(row * stride + at * S::LANES);
+                let end = at + 1 == VECTORS;
+                let whole = !end || !LOW && last == S::LANES;
+                // A masked store takes long, and whoever reads what it wrote waits.
+                let half = end && LOW && last == S::LOW;
+                let before = if BIASED {
+                    S::load(bias.add(at * S::LANES))
+                } else if whole {
+                    S::load(to)
+                } else {
+                    S::load_some(to, last)
                 };
-                let value = S::add(value, before);
+                let mut value = S::add(value, before);
+                if CLAMPED {
+                    value = S::min(S::splat(limits[1]), S::max(S::splat(limits[0]), value));
+                }
                 if whole {
                     S::store(to, value);
+                } else if half {
+                    S::store_low(to, value);
                 } else {
                     S::store_some(to, value, last);
                 }
@@ -198,6 +274,8 @@ macro_rules! tiles {
         let lanes = <$S as Simd>::LANES;
         let vectors = columns.div_ceil(lanes);
         let last = *columns - (vectors - 1) * lanes;
+        let low = last <= <$S as Simd>::LOW && <$S as Simd>::LOW < lanes;
+        let (sums, activation) = Sums::of(*bias, *activation);
         let mut row = 0;
         let mut left = run.count.div_ceil(<$S as Simd>::ROWS[vectors - 1]);
         while left > 0 {
@@ -206,12 +284,15 @@ macro_rules! tiles {
             let (input, output) = (input.add(row * run.pitch), output.add(row * run.stride));
             match (vectors, height) {
                 $($(
-                    ($vectors, $rows) => $tile::<$rows, $vectors>(run, input, *weights, *bias, output, last),
+                    ($vectors, $rows) if low => {
+                        $tile::<$rows, $vectors, true>(run, input, *weights, &sums, output, last);
+                    }
+                    ($vectors, $rows) => $tile::<$rows, $vectors, false>(run, input, *weights, &sums, output, last),
                 )+)+
                 _ => unreachable!("a tile is at most as large as the registers allow"),
             }
             // While the tile is in the first cache.
-            $finish(*activation, output, [height, run.stride], *columns);
+            $finish(activation, output, [height, run.stride], *columns);
             row += height;
             left -= 1;
         }

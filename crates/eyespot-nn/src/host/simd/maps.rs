@@ -193,6 +193,8 @@ pub(super) unsafe fn finish<S: Simd>(
 ) {
     // SAFETY: the caller has the instructions, and vouches for the rows.
     unsafe {
+        // In one go where nothing lies between them.
+        let (rows, columns) = if stride == columns { (1, rows * columns) } else { (rows, columns) };
         with_map!(activation, function => for row in 0..rows {
             map::<S>(core::slice::from_raw_parts_mut(values.add(row * stride), columns), function);
         });

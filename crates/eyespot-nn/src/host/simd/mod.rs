@@ -33,21 +33,21 @@ macro_rules! compile {
     ($name:ident, $S:ty, [$($vectors:literal: [$($rows:literal)+])+] $(, $feature:literal)?) => {
         mod $name {
             use super::depthwise::Depthwise;
-            use super::gemm::{Block, Run, tiles};
+            use super::gemm::{Block, Run, Sums, tiles};
             use super::vector::Simd;
             use crate::graph::{Activation, BinaryKind};
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
+            unsafe fn tile<const ROWS: usize, const VECTORS: usize, const LOW: bool>(
                 run: &Run,
                 input: *const f32,
                 weights: *const f32,
-                bias: Option<*const f32>,
+                sums: &Sums,
                 output: *mut f32,
                 last: usize,
             ) {
                 // SAFETY: as for the generic function; the features are on.
-                unsafe { super::gemm::tile::<$S, ROWS, VECTORS>(run, input, weights, bias, output, last) }
+                unsafe { super::gemm::tile::<$S, ROWS, VECTORS, LOW>(run, input, weights, sums, output, last) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -146,7 +146,7 @@ compile!(
         3: [1 2 3 4 5 6 7 8 9]
         4: [1 2 3 4 5 6]
     ],
-    "avx512f"
+    "avx512f,avx512vl"
 );
 #[cfg(target_arch = "x86_64")]
 compile!(on_avx2, super::x86::Avx2, [1: [1 2 3 4 5 6] 2: [1 2 3 4 5 6]], "avx2,fma");
@@ -208,10 +208,9 @@ impl Level {
             if std::is_x86_feature_detected!("avxvnni") {
                 found[2] = Some(Set::AvxVnni);
             }
-            if std::is_x86_feature_detected!("avx512f") {
+            if std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512vl") {
                 found[3] = Some(Set::Avx512);
-                let bytes =
-                    std::is_x86_feature_detected!("avx512bw") && std::is_x86_feature_detected!("avx512vl");
+                let bytes = std::is_x86_feature_detected!("avx512bw");
                 if bytes && std::is_x86_feature_detected!("avx512vnni") {
                     found[4] = Some(Set::Avx512Vnni);
                 }

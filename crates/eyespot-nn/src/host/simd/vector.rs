@@ -10,6 +10,8 @@ use core::fmt::Debug;
 pub(super) trait Simd: Copy + Debug {
     /// Values in a vector.
     const LANES: usize;
+    /// Values in the lower half of a vector, where working on that alone is cheaper; else as many as in the vector.
+    const LOW: usize = Self::LANES;
     /// Most rows of a tile of products for each number of vectors of columns: what the registers hold.
     const ROWS: &'static [usize];
     /// A vector.
@@ -25,12 +27,30 @@ pub(super) trait Simd: Copy + Debug {
     unsafe fn load_some(from: *const f32, n: usize) -> Self::F32;
     /// The first `n` values, fewer than a vector has.
     unsafe fn store_some(to: *mut f32, value: Self::F32, n: usize);
+    /// The first [`LOW`](Self::LOW) values; the others are anything.
+    #[inline(always)]
+    unsafe fn load_low(from: *const f32) -> Self::F32 {
+        // SAFETY: there are as many values.
+        unsafe { Self::load(from) }
+    }
+    /// The first [`LOW`](Self::LOW) values.
+    #[inline(always)]
+    unsafe fn store_low(to: *mut f32, value: Self::F32) {
+        // SAFETY: there is as much room.
+        unsafe { Self::store(to, value) }
+    }
     unsafe fn add(a: Self::F32, b: Self::F32) -> Self::F32;
     unsafe fn sub(a: Self::F32, b: Self::F32) -> Self::F32;
     unsafe fn mul(a: Self::F32, b: Self::F32) -> Self::F32;
     unsafe fn div(a: Self::F32, b: Self::F32) -> Self::F32;
     /// a * b + c, rounded once where the CPU can.
     unsafe fn fma(a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// The same for the first [`LOW`](Self::LOW) values; the others are anything.
+    #[inline(always)]
+    unsafe fn fma_low(a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
+        // SAFETY: the caller has the instructions.
+        unsafe { Self::fma(a, b, c) }
+    }
     /// The larger; `b` where one is not a number.
     unsafe fn max(a: Self::F32, b: Self::F32) -> Self::F32;
     /// The smaller; `b` where one is not a number.

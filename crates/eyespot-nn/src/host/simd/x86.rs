@@ -20,6 +20,8 @@ const fn mask16(n: usize) -> __mmask16 {
 
 impl Simd for Avx512 {
     const LANES: usize = 16;
+    // Processors that do a vector in two halves do one for half the time.
+    const LOW: usize = 8;
     const ROWS: &'static [usize] = &[14, 14, 9, 6];
     type F32 = __m512;
 
@@ -48,6 +50,14 @@ impl Simd for Avx512 {
         _mm512_mask_storeu_ps(to, mask16(n), value);
     }
     #[inline(always)]
+    unsafe fn load_low(from: *const f32) -> __m512 {
+        _mm512_castps256_ps512(_mm256_loadu_ps(from))
+    }
+    #[inline(always)]
+    unsafe fn store_low(to: *mut f32, value: __m512) {
+        _mm256_storeu_ps(to, _mm512_castps512_ps256(value));
+    }
+    #[inline(always)]
     unsafe fn add(a: __m512, b: __m512) -> __m512 {
         _mm512_add_ps(a, b)
     }
@@ -66,6 +76,11 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn fma(a: __m512, b: __m512, c: __m512) -> __m512 {
         _mm512_fmadd_ps(a, b, c)
+    }
+    #[inline(always)]
+    unsafe fn fma_low(a: __m512, b: __m512, c: __m512) -> __m512 {
+        let [a, b, c] = [a, b, c].map(|vector| _mm512_castps512_ps256(vector));
+        _mm512_castps256_ps512(_mm256_fmadd_ps(a, b, c))
     }
     #[inline(always)]
     unsafe fn max(a: __m512, b: __m512) -> __m512 {

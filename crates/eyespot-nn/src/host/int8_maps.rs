@@ -3,7 +3,7 @@
 use std::boxed::Box;
 
 use super::simd::Level;
-use super::simd::int8::MOST;
+use super::simd::int8::{MOST, Means};
 use crate::graph::{Axis, Pool, PoolKind, PoolQuant, Shape};
 use crate::kernels::{Division, exp_of_difference, pool_taps, summand};
 
@@ -154,12 +154,9 @@ pub(super) fn means(
                 PoolKind::AverageWithPadding => (pool.window.taps(), pool.window.taps() - inside),
                 _ => (inside, 0),
             };
-            sums.fill(padding as i32 * i32::from(quant.zero));
-            for tap in taps {
-                let columns = &columns[tap * channels..(tap + 1) * channels];
-                sums.iter_mut().zip(columns).for_each(|(sum, column)| *sum += column);
-            }
-            level.means(sums, count as i32, quant.half_up, quant.clamp, out);
+            let start = padding as i32 * i32::from(quant.zero);
+            let how = Means { start, count: count as i32, half_up: quant.half_up, clamp: quant.clamp };
+            level.means(&how, &columns[taps.start * channels..taps.end * channels], sums, out);
         }
     }
 }

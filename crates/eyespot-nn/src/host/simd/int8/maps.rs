@@ -97,18 +97,41 @@ pub(super) fn every_second(from: &[i8], to: &mut [i8]) {
     }
 }
 
-/// Means of sums of `count` values, rounded; halves go up or away from zero. The compiler finds the vectors.
+/// Sums and how they become means.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Means {
+    /// What sums start with.
+    pub(crate) start: i32,
+    /// Values in a sum, at most [`MOST`](super::MOST).
+    pub(crate) count: i32,
+    /// Halves go up and not away from zero.
+    pub(crate) half_up: bool,
+    /// Smallest and largest mean.
+    pub(crate) clamp: [i8; 2],
+}
+
+/// Means of the sums of columns, each of as many values as `sums` has room for, rounded. The compiler finds the vectors.
 ///
 /// A quotient of floats is rounded, but none of a sum of up to 2^16 bytes becomes a whole number that was less.
 #[inline(always)]
-pub(super) fn means(sums: &[i32], count: i32, half_up: bool, [low, high]: [i8; 2], to: &mut [i8]) {
-    let (half, divisor) = (count / 2, count as f32);
+pub(super) fn means(how: &Means, columns: &[i32], sums: &mut [i32], to: &mut [i8]) {
+    let Means { start, count, half_up, clamp: [low, high] } = *how;
+    sums.fill(start);
+    for column in columns.chunks_exact(sums.len()) {
+        for (sum, value) in sums.iter_mut().zip(column) {
+            *sum += value;
+        }
+    }
+    let (half, count) = (count / 2, count.max(1));
+    // SAFETY: whole numbers, and one of them at least 1: the quotient is no larger than an `i32` and a number. A cast that
+    // asks for that keeps the compiler from vectors.
+    let quotient = |sum: i32| unsafe { (sum as f32 / count as f32).to_int_unchecked::<i32>() };
     for (to, sum) in to.iter_mut().zip(sums) {
         let mean = if half_up {
             // Above zero, where whole numbers are cut as they should be.
-            ((*sum + half + 256 * count) as f32 / divisor) as i32 - 256
+            quotient(*sum + half + 256 * count) - 256
         } else {
-            ((*sum + if *sum > 0 { half } else { -half }) as f32 / divisor) as i32
+            quotient(*sum + if *sum > 0 { half } else { -half })
         };
         *to = mean.max(low.into()).min(high.into()) as i8;
     }

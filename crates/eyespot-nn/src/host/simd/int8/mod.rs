@@ -24,6 +24,7 @@ use std::vec::Vec;
 use bytemuck::{cast_slice, cast_slice_mut};
 
 pub(crate) use gemm::Run;
+pub(crate) use maps::Means;
 pub(crate) use vector::Format;
 
 use self::binary::Weighted;
@@ -40,6 +41,7 @@ macro_rules! compile {
             use super::depthwise::Row;
             use super::gemm::{Block, Run, tiles};
             use super::binary::Binary;
+            use super::maps::Means;
             use super::vector::Int;
 
             $(#[target_feature(enable = $feature)])?
@@ -121,14 +123,8 @@ macro_rules! compile {
             /// # Safety
             /// The CPU has the instructions.
             $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn means(
-                sums: &[i32],
-                count: i32,
-                half_up: bool,
-                clamp: [i8; 2],
-                to: &mut [i8],
-            ) {
-                super::maps::means(sums, count, half_up, clamp, to);
+            pub(super) unsafe fn means(how: &Means, columns: &[i32], sums: &mut [i32], to: &mut [i8]) {
+                super::maps::means(how, columns, sums, to);
             }
 
             /// # Safety
@@ -269,10 +265,10 @@ impl Level {
         unsafe { of!(self, every_second(from, to)) }
     }
 
-    /// Means of sums of `count` values, at most [`MOST`], rounded; halves go up or away from zero.
-    pub(crate) fn means(self, sums: &[i32], count: i32, half_up: bool, clamp: [i8; 2], to: &mut [i8]) {
+    /// Means of the sums of columns, each of as many values as `sums` has room for, rounded.
+    pub(crate) fn means(self, how: &Means, columns: &[i32], sums: &mut [i32], to: &mut [i8]) {
         // SAFETY: a level is proof that the CPU has its instructions.
-        unsafe { of!(self, means(sums, count, half_up, clamp, to)) }
+        unsafe { of!(self, means(how, columns, sums, to)) }
     }
 
     /// Maps every value by a table for -128 to 127.

@@ -30,6 +30,16 @@ const fn mask16(n: usize) -> __mmask16 {
     ((1u32 << n) - 1) as __mmask16
 }
 
+/// The first `n` bytes. A store with a mask takes long.
+#[inline(always)]
+unsafe fn store_some(to: *mut i8, bytes: __m128i, n: usize) {
+    match n {
+        16 => _mm_storeu_si128(to.cast(), bytes),
+        8 => _mm_storel_epi64(to.cast(), bytes),
+        _ => _mm_mask_storeu_epi8(to, mask16(n), bytes),
+    }
+}
+
 /// Every second lane.
 const ODD: __mmask16 = 0xAAAA;
 
@@ -134,11 +144,7 @@ impl Int for Vnni512 {
         let values = _mm512_add_epi32(values, _mm512_set1_epi32(limits.zero.into()));
         let (low, high) = (_mm_set1_epi8(limits.clamp[0]), _mm_set1_epi8(limits.clamp[1]));
         let bytes = _mm_min_epi8(_mm_max_epi8(_mm512_cvtsepi32_epi8(values), low), high);
-        if n == 16 {
-            _mm_storeu_si128(to.cast(), bytes);
-        } else {
-            _mm_mask_storeu_epi8(to, mask16(n), bytes);
-        }
+        store_some(to, bytes, n);
     }
     #[inline(always)]
     unsafe fn store_four(to: [*mut i8; 4], values: [__m512i; 4], limits: &Limits, n: usize) {
@@ -148,18 +154,10 @@ impl Int for Vnni512 {
             return;
         }
         let [p, q, r, s] = quarters(bytes);
-        if n == 16 {
-            _mm_storeu_si128(to[0].cast(), p);
-            _mm_storeu_si128(to[1].cast(), q);
-            _mm_storeu_si128(to[2].cast(), r);
-            _mm_storeu_si128(to[3].cast(), s);
-        } else {
-            let mask = mask16(n);
-            _mm_mask_storeu_epi8(to[0], mask, p);
-            _mm_mask_storeu_epi8(to[1], mask, q);
-            _mm_mask_storeu_epi8(to[2], mask, r);
-            _mm_mask_storeu_epi8(to[3], mask, s);
-        }
+        store_some(to[0], p, n);
+        store_some(to[1], q, n);
+        store_some(to[2], r, n);
+        store_some(to[3], s, n);
     }
 
     const FOURS: bool = true;

@@ -211,8 +211,8 @@ impl<'m> Network<'m, Arena> {
         network
     }
 
-    /// A model on a host, from a file whose [`Header`] was read: layer by layer, so that the weights are never in memory a
-    /// second time.
+    /// A model on a host, from a file whose [`Header`] was read: layer by layer, so that only those of one layer are in
+    /// memory a second time. The file must not have changed since: its checksum is not looked at again.
     ///
     /// # Errors
     /// [`ReadError`] says what is wrong with the model and in which layer, or why the file can't be read.
@@ -324,7 +324,7 @@ pub(crate) fn move_to(arena: &mut [u8], input: Range<usize>, output: &Range<usiz
     Some(())
 }
 
-fn words(bytes: &[u8]) -> &[[u8; 4]] {
+pub(crate) fn words(bytes: &[u8]) -> &[[u8; 4]] {
     bytes.as_chunks::<4>().0
 }
 

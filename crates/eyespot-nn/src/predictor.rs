@@ -241,7 +241,8 @@ fn head_of(model: &Description<'_>, size: InputSize) -> Result<(Head, usize), Nn
 /// The number of classes of a model: of the labels that [`NnPredictor::new`] asks for.
 ///
 /// # Errors
-/// [`NnError`] where the model's file does not say how an image becomes its input and what its outputs mean.
+/// [`NnError`] where the model's file does not say how an image becomes its input and what its outputs mean, or where the
+/// outputs have other shapes.
 pub fn classes(model: &Description<'_>) -> Result<usize, NnError> {
     let (size, ..) = input_of(model)?;
     head_of(model, size).map(|(_, classes)| classes)

@@ -95,6 +95,8 @@ enum Kernel {
 #[derive(Debug)]
 struct Step<'m> {
     layer: Layer<'m>,
+    /// Its operator, with constants where they lie below.
+    op: Op,
     kernel: Kernel,
     /// What it reads of the weights, where the kernel has not packed it.
     constants: Box<[u8]>,
@@ -152,9 +154,9 @@ impl<'m> Program<'m> {
     /// Runs all layers; `after` is called with each when it is done and the arena.
     pub(crate) fn run(&mut self, arena: &mut [u8], mut after: impl FnMut(&Layer<'m>, &[u8])) {
         let Self { level, steps, threads, locals } = self;
-        for Step { layer, kernel, constants } in steps {
+        for Step { layer, op, kernel, constants } in steps {
             let mut team = Team { level: *level, threads, locals };
-            let done = team.run(&layer.op, kernel, arena, constants);
+            let done = team.run(op, kernel, arena, constants);
             debug_assert!(done.is_some(), "layer {}", layer.name);
             after(layer, arena);
         }

@@ -17,7 +17,7 @@ use crate::graph::{
     SoftmaxNumbers, Span,
 };
 use crate::kernels::BinaryQuant;
-use crate::network::Resolved;
+use crate::network::{Resolved, words};
 use crate::{Description, Layer, network};
 
 /// Where a model's constants come from.
@@ -25,7 +25,7 @@ pub(crate) trait Constants {
     /// They can't be read.
     type Error;
 
-    /// Reads a range of the weights' bytes.
+    /// Reads a range of the weights' bytes, as long as `to`.
     fn read(&mut self, from: Range<usize>, to: &mut [u8]) -> Result<(), Self::Error>;
 }
 
@@ -51,12 +51,20 @@ fn constants(op: &mut Op) -> impl Iterator<Item = &mut Span> {
         Op::Table { table, .. } => [Some(table), None, None, None],
         Op::Copy(copy) => [copy.table.as_mut(), None, None, None],
         Op::Constant { data, .. } => [Some(data), None, None, None],
-        _ => [None, None, None, None],
+        Op::Pool(_)
+        | Op::Mean { .. }
+        | Op::Binary(_)
+        | Op::Activate { .. }
+        | Op::Softmax { .. }
+        | Op::Fill { .. }
+        | Op::Resize { .. }
+        | Op::Quantize { .. }
+        | Op::Dequantize { .. } => [None, None, None, None],
     };
     spans.into_iter().flatten()
 }
 
-/// The layers of a model with packed weights. Their operators name constants where the layer has them.
+/// The layers of a model with packed weights.
 pub(super) fn steps<'m, C: Constants>(
     description: &Description<'m>,
     weights: &mut C,
@@ -64,9 +72,9 @@ pub(super) fn steps<'m, C: Constants>(
 ) -> Result<Vec<Step<'m>>, C::Error> {
     // Of one layer after the other.
     let mut bytes = Vec::new();
-    let step = |mut layer: Layer<'m>| {
-        let mut len = 0;
-        for span in constants(&mut layer.op) {
+    let step = |layer: Layer<'m>| {
+        let (mut op, mut len) = (layer.op, 0);
+        for span in constants(&mut op) {
             let (from, to) = (range_of(span), len..len + span.len as usize);
             if bytes.len() < to.end {
                 bytes.resize(to.end, 0);
@@ -75,16 +83,12 @@ pub(super) fn steps<'m, C: Constants>(
             weights.read(from, &mut bytes[to])?;
         }
         let constants = &bytes[..len];
-        Ok(match kernel(&layer.op, constants, level) {
-            Some(kernel) => Step { layer, kernel, constants: Box::default() },
-            None => Step { layer, kernel: Kernel::Common, constants: constants.into() },
+        Ok(match kernel(&op, constants, level) {
+            Some(kernel) => Step { layer, op, kernel, constants: Box::default() },
+            None => Step { layer, op, kernel: Kernel::Common, constants: constants.into() },
         })
     };
     description.layers().map(step).collect()
-}
-
-fn words(bytes: &[u8]) -> &[[u8; 4]] {
-    bytes.as_chunks::<4>().0
 }
 
 /// The kernel of an operator; `None` where the common ones do it.

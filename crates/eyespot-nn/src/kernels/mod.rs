@@ -1,4 +1,4 @@
-//! The arithmetic. [`Plain`] says what every operator means, as directly as it can be written; [`Fast`] gives the
+//! The arithmetic. `Plain` says what every operator means, as directly as it can be written; [`Fast`] gives the
 //! same bits sooner. More sets can be added: a set is a type that implements [`Kernels`].
 
 mod conv;

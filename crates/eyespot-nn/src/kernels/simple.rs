@@ -154,7 +154,7 @@ fn scattered(axis: &Axis, input: &[u8], output: &mut [u8]) {
     let mut first = 0;
     if [from, to] == [2, 1] {
         // Every second channel: vectors, but for the last one, behind which nothing need lie.
-        first = axis.count as usize - 1;
+        first = (axis.count as usize).saturating_sub(1);
         for (to, [from, _]) in output[..first].iter_mut().zip(input.as_chunks::<2>().0) {
             *to = *from;
         }

@@ -5,9 +5,9 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::{ConvI8, Fast, Kernels, Plain};
+use super::{ConvI8, Fast, Kernels, Plain, copy};
 use crate::check::scratch_bytes;
-use crate::graph::{Element, Shape, Window};
+use crate::graph::{Axis, Element, Shape, Window};
 
 /// A convolution with room for its constants.
 #[derive(Debug, Clone)]
@@ -125,6 +125,24 @@ proptest! {
                 Fast::conv_i8(&conv, &input, y, &mut line, &mut vec![[0; 4]; len / 8]);
             }
             prop_assert_eq!(&line, expected);
+        }
+    }
+}
+
+/// Any distance between values of four bytes, the input as short as it can be.
+#[test]
+fn strided_copies_take_the_right_values() {
+    let one = Axis { count: 1, from: 1, to: 1 };
+    for count in 1..=40 {
+        for (from, to) in [(1, 1), (2, 1), (3, 1), (1, 2), (2, 2)] {
+            let reach = |step: usize| (count - 1) * step + 1;
+            let input: Vec<u8> = bytes(count as u32, 4 * reach(from));
+            let mut output = vec![0; 4 * reach(to)];
+            let along = Axis { count: count as u32, from: from as u32, to: to as u32 };
+            copy(&[one, one, one, one, along], 4, None, &input, &mut output);
+            for at in 0..count {
+                assert_eq!(output[4 * at * to..][..4], input[4 * at * from..][..4], "{count}, {from}, {to}");
+            }
         }
     }
 }

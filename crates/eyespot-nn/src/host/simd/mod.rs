@@ -176,6 +176,7 @@ enum Set {
     /// AVX2 and the dot products of bytes.
     #[cfg(target_arch = "x86_64")]
     AvxVnni,
+    /// With half vectors in all registers (AVX-512VL).
     #[cfg(target_arch = "x86_64")]
     Avx512,
     /// AVX-512 with bytes and their dot products.

@@ -110,22 +110,23 @@ pub(crate) struct Means {
     pub(crate) clamp: [i8; 2],
 }
 
-/// Means of the sums of columns, each of as many values as `sums` has room for, rounded. The compiler finds the vectors.
+/// Means of the sums of columns, rounded. Each column has as many values as `sums`, in which they are summed up, and `to`.
+/// The compiler finds the vectors.
 ///
 /// A quotient of floats is rounded, but none of a sum of up to 2^16 bytes becomes a whole number that was less.
 #[inline(always)]
 pub(super) fn means(how: &Means, columns: &[i32], sums: &mut [i32], to: &mut [i8]) {
     let Means { start, count, half_up, clamp: [low, high] } = *how;
     sums.fill(start);
-    for column in columns.chunks_exact(sums.len()) {
+    for column in columns.chunks_exact(sums.len().max(1)) {
         for (sum, value) in sums.iter_mut().zip(column) {
             *sum += value;
         }
     }
     let (half, count) = (count / 2, count.max(1));
-    // SAFETY: whole numbers, and one of them at least 1: the quotient is no larger than an `i32` and a number. A cast that
-    // asks for that keeps the compiler from vectors.
-    let quotient = |sum: i32| unsafe { (sum as f32 / count as f32).to_int_unchecked::<i32>() };
+    // SAFETY: a number of at most 2^30, which floats have, by one of at least 1: the quotient fits an `i32`. A cast that
+    // asks whether it does keeps the compiler from vectors.
+    let quotient = |sum: i32| unsafe { (sum.min(1 << 30) as f32 / count as f32).to_int_unchecked::<i32>() };
     for (to, sum) in to.iter_mut().zip(sums) {
         let mean = if half_up {
             // Above zero, where whole numbers are cut as they should be.

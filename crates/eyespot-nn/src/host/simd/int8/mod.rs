@@ -635,7 +635,8 @@ impl Binary {
         // A product does not scale its sides.
         let none = Rescale { zero: 0, multiplier: 0, shift: 0 };
         let [left, right] = if kind == BinaryKind::Mul { [none; 2] } else { [quant.a, quant.b] };
-        let lifted = (quant.left_shift < 32).then(|| 255u64 << quant.left_shift)?;
+        // The sum of both sides fits 32 bits.
+        let lifted = (quant.left_shift < 23).then(|| 255u64 << quant.left_shift)?;
         let (sides, result) = match kind {
             BinaryKind::Mul => (0, 255 * 255),
             // A side that is not shifted to the left does not grow when it is scaled.

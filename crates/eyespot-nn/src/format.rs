@@ -103,6 +103,12 @@ impl Prefix {
     pub(crate) const fn weights(&self) -> usize {
         (PREFIX + self.description).next_multiple_of(16)
     }
+
+    /// Bytes of weights in such a file.
+    #[cfg(feature = "host")]
+    pub(crate) const fn weights_len(&self) -> usize {
+        self.len.saturating_sub(self.weights())
+    }
 }
 
 /// The parts of a model file.

@@ -3,7 +3,6 @@
 use core::fmt;
 use core::ops::Range;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::vec;
 use std::vec::Vec;
 
 use eyespot_core::ErrorKind;
@@ -62,7 +61,6 @@ impl From<LoadError> for ReadError {
 pub struct Header {
     prefix: Prefix,
     description: Vec<u8>,
-    len: usize,
 }
 
 impl Header {
@@ -72,9 +70,13 @@ impl Header {
     /// [`ReadError`] where it can't be read, is no model, is damaged or of another version.
     pub fn read(file: &mut (impl Read + Seek)) -> Result<Self, ReadError> {
         file.rewind()?;
-        let mut block = vec![0; BLOCK];
-        let mut read = fill(file, &mut block)?;
-        let prefix = Prefix::read(&block[..read])?;
+        let mut block = Vec::with_capacity(BLOCK);
+        let mut next = |block: &mut Vec<u8>| {
+            block.clear();
+            file.by_ref().take(BLOCK as u64).read_to_end(block)
+        };
+        let mut read = next(&mut block)?;
+        let prefix = Prefix::read(&block)?;
         let wanted = PREFIX..PREFIX.saturating_add(prefix.description);
         let (mut description, mut sum, mut len) = (Vec::new(), crc32fast::Hasher::new(), 0);
         while read > 0 {
@@ -85,14 +87,14 @@ impl Header {
             sum.update(&block[part(CHECKED..usize::MAX)]);
             description.extend_from_slice(&block[part(wanted.clone())]);
             len += read;
-            read = fill(file, &mut block)?;
+            read = next(&mut block)?;
         }
         prefix.check_len(len)?;
         prefix.check_sum(sum.finalize())?;
         if description.len() < prefix.description {
             return Err(LoadError::Graph.into());
         }
-        Ok(Self { prefix, description, len })
+        Ok(Self { prefix, description })
     }
 
     /// What the file says of the model.
@@ -100,8 +102,7 @@ impl Header {
     /// # Errors
     /// [`LoadError`] says what is wrong and in which layer.
     pub fn description(&self) -> Result<Description<'_>, LoadError> {
-        let weights = self.len.saturating_sub(self.prefix.weights());
-        Description::new(&self.description, self.prefix.arena, weights)
+        Description::new(&self.description, self.prefix.arena, self.prefix.weights_len())
     }
 
     /// The constants in the file.
@@ -110,20 +111,6 @@ impl Header {
         file.seek(SeekFrom::Start(self.prefix.weights() as u64))?;
         Ok(Weights { file, at: 0 })
     }
-}
-
-/// Reads until a buffer is full or the file ends.
-fn fill(file: &mut impl Read, to: &mut [u8]) -> io::Result<usize> {
-    let mut len = 0;
-    while len < to.len() {
-        match file.read(&mut to[len..]) {
-            Ok(0) => break,
-            Ok(read) => len += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(len)
 }
 
 /// The weights in a file.

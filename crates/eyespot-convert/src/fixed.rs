@@ -1,7 +1,9 @@
-//! Real factors as integers, as TensorFlow Lite computes them.
+//! Real numbers as integers, as TensorFlow Lite computes them.
 
-use eyespot_nn::graph::{BinaryKind, BinaryNumbers, Rescale};
+use eyespot_nn::graph::{Activation, BinaryKind, BinaryNumbers, Rescale};
 use eyespot_nn::host::SHORT_BITS;
+
+use crate::ir::Quant;
 
 /// A factor as a multiplier in `2^30..2^31` and a shift, positive to the left; 0 where it is too small to matter.
 pub(crate) fn multiplier(factor: f64) -> (i32, i8) {
@@ -94,6 +96,90 @@ pub(crate) fn softmax(beta: f32, scale: f32) -> (i32, i8, i32) {
     let (multiplier, shift) = multiplier(factor);
     let radius = (31.0 * 2f64.powi(26) / 2f64.powi(i32::from(shift.max(0)))).floor();
     (multiplier, shift, -(radius as i32))
+}
+
+/// The integers of a sum, difference or product.
+pub(crate) fn binary_numbers(
+    kind: BinaryKind,
+    a: Quant,
+    b: Quant,
+    output: Quant,
+    clamp: [i8; 2],
+) -> BinaryNumbers {
+    if kind == BinaryKind::Mul {
+        let factor = f64::from(a.scale) * f64::from(b.scale) / f64::from(output.scale);
+        let result = rescale(factor, output.zero);
+        return BinaryNumbers::I8 {
+            a: rescale(1.0, a.zero),
+            b: rescale(1.0, b.zero),
+            output: result,
+            left_shift: 0,
+            clamp,
+        };
+    }
+    let common = 2.0 * f64::from(a.scale.max(b.scale));
+    BinaryNumbers::I8 {
+        a: rescale(f64::from(a.scale) / common, a.zero),
+        b: rescale(f64::from(b.scale) / common, b.zero),
+        output: rescale(common / (f64::from(1 << 20) * f64::from(output.scale)), output.zero),
+        left_shift: 20,
+        clamp,
+    }
+}
+
+/// A function of single values in floating point.
+pub(crate) fn apply(activation: Activation, x: f32) -> f32 {
+    match activation {
+        Activation::None => x,
+        Activation::Clamp(low, high) => x.clamp(low, high),
+        Activation::LeakyRelu(slope) => {
+            if x < 0.0 {
+                x * slope
+            } else {
+                x
+            }
+        }
+        Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        Activation::Silu => x / (1.0 + (-x).exp()),
+        Activation::Tanh => x.tanh(),
+        Activation::HardSigmoid(factor, summand) => (x * factor + summand).clamp(0.0, 1.0),
+        Activation::HardSwish => x * (x / 6.0 + 0.5).clamp(0.0, 1.0),
+    }
+}
+
+/// The table of a function for the 256 quantised values.
+pub(crate) fn table(from: Quant, to: Quant, function: impl Fn(f32) -> f32) -> Vec<i8> {
+    let inverse = 1.0 / to.scale;
+    (-128i32..=127)
+        .map(|value| {
+            let x = from.scale * (value - i32::from(from.zero)) as f32;
+            let steps = (function(x) * inverse).round() + f32::from(to.zero);
+            steps.clamp(-128.0, 127.0) as i8
+        })
+        .collect()
+}
+
+/// Biases less the share of the input's zero point.
+pub(crate) fn fold_zero(
+    weights: &[i8],
+    bias: &[i64],
+    weight_zero: i64,
+    input_zero: i64,
+    depthwise: bool,
+) -> Vec<i32> {
+    let channels = bias.len();
+    let count = weights.len() / channels.max(1);
+    bias.iter()
+        .enumerate()
+        .map(|(channel, bias)| {
+            let sum: i64 = (0..count)
+                .map(|at| weights[if depthwise { at * channels + channel } else { channel * count + at }])
+                .map(|weight| i64::from(weight) - weight_zero)
+                .sum();
+            // The engine's sums wrap in the same way.
+            (bias - input_zero * sum) as i32
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -10,10 +10,9 @@ use eyespot_nn::host::Host;
 use eyespot_nn::{Model, Network};
 
 use crate::ConvertError;
-use crate::fixed::{multiplier, short, short_binary, softmax};
+use crate::fixed::{apply, binary_numbers, fold_zero, multiplier, short, short_binary, softmax, table};
 use crate::histogram::Histogram;
 use crate::ir::{Conv, ConvData, CopyOp, Graph, Id, Node, Op, Pool, Quant};
-use crate::tflite::{apply, binary_numbers, fold_zero, table};
 
 /// Scale and zero point of what lies in 0 to 1.
 const UNIT: Quant = Quant { scale: 1.0 / 256.0, zero: -128 };

@@ -4,5 +4,4 @@ mod flatbuffer;
 mod ops;
 mod reader;
 
-pub(crate) use ops::{apply, binary_numbers, fold_zero, table};
 pub(crate) use reader::{half, read};

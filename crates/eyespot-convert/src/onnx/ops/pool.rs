@@ -1,0 +1,64 @@
+//! Largest values and means.
+
+use eyespot_nn::graph::{Activation, PoolKind, PoolNumbers};
+
+use super::super::model::Node;
+use super::super::{Pads, Reader};
+use super::Done;
+use super::layers::pads;
+use crate::builder::{positions, window};
+use crate::ir::{Op, Pool};
+
+pub(super) fn pool(reader: &mut Reader, node: &Node, kind: PoolKind) -> Done {
+    let Some(&[kh, kw]) = node.integers("kernel_shape") else {
+        return Err(node.error("it has no window of two dimensions"));
+    };
+    let kernel = [usize::try_from(kh).unwrap_or(0), usize::try_from(kw).unwrap_or(0)];
+    let stride = node.pair("strides", 1)?;
+    if node.pair("dilations", 1)? != [1, 1] {
+        return Err(node.error("dilated pooling is not supported"));
+    }
+    let source = node.input(0)?;
+    let (view, extra) = match reader.padded.get(source) {
+        // Zeros that were written are counted in a mean.
+        Some((view, pads))
+            if kind == PoolKind::Average
+                && node.integers("pads").is_none_or(|own| own.iter().all(|&pad| pad == 0)) =>
+        {
+            (view.clone(), *pads)
+        }
+        _ => (reader.view(source)?, [0; 4]),
+    };
+    let (input, [h, w, c]) = reader.image_of(node, &view)?;
+    let own = pads(node, [h, w], kernel, stride, [1, 1])?;
+    let pads: Pads = std::array::from_fn(|side| own[side] + extra[side]);
+    let counted = extra != [0; 4] || node.integer("count_include_pad", 0) != 0;
+    let kind = if kind == PoolKind::Average && counted { PoolKind::AverageWithPadding } else { kind };
+    let wrong = || node.error("its window is empty, does not move or is larger than the image");
+    let window = window(kernel, stride, [1, 1], [pads[0], pads[1]]).ok_or_else(wrong)?;
+    let side = |size: usize, axis: usize| -> Option<usize> {
+        let total = pads[axis] + pads[axis + 2];
+        let floor = positions(size, kernel[axis], stride[axis], 1, total)?;
+        if node.integer("ceil_mode", 0) == 0 {
+            return Some(floor);
+        }
+        let ceil = (size + total - kernel[axis]).div_ceil(stride[axis]) + 1;
+        // A window must not start in the padding at the end.
+        Some(if (ceil - 1) * stride[axis] >= size + pads[axis] { floor } else { ceil })
+    };
+    let (rows, columns) = (side(h, 0).ok_or_else(wrong)?, side(w, 1).ok_or_else(wrong)?);
+    let output = reader.new_image(node, [rows, columns, c])?;
+    let numbers = PoolNumbers::F32(Activation::None);
+    reader.graph.push(&node.name, Op::Pool(Pool { kind, window, input, output, numbers }));
+    Ok(())
+}
+
+pub(super) fn global_average(reader: &mut Reader, node: &Node) -> Done {
+    let (input, [h, w, c]) = reader.image(node, 0)?;
+    let output = reader.new_image(node, [1, 1, c])?;
+    let window =
+        window([h, w], [1, 1], [1, 1], [0, 0]).ok_or_else(|| node.error("its image is too large"))?;
+    let numbers = PoolNumbers::F32(Activation::None);
+    reader.graph.push(&node.name, Op::Pool(Pool { kind: PoolKind::Average, window, input, output, numbers }));
+    Ok(())
+}

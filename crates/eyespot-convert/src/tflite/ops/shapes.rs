@@ -1,0 +1,124 @@
+//! Values at other places: parts, joints, shapes and sizes.
+
+use super::super::reader::{Node, Reader};
+use super::{Done, set};
+use crate::ConvertError;
+use crate::builder::image_sizes;
+use crate::ir::Op;
+use crate::view::View;
+
+pub(super) fn concat(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
+    let shape = reader.output_shape(node)?;
+    let axis = axis_of(node, node.option(0, 0)?, shape.len())?;
+    if node.flag(1)? != 0 {
+        return Err(node.error("a concatenation with an activation"));
+    }
+    let output = reader.output(node, &shape)?;
+    let whole = View::dense(output, shape.clone());
+    let mut start = 0;
+    for &index in &node.inputs {
+        let view = reader.view(index)?;
+        let fits = view.shape.len() == shape.len()
+            && view.shape.iter().zip(&shape).enumerate().all(|(at, (a, b))| at == axis || a == b);
+        let size = view.shape.get(axis).copied().unwrap_or(0);
+        let part = whole.sliced(axis, start, size, 1).filter(|_| fits);
+        let part = part.ok_or_else(|| node.error("its inputs don't fit its output"))?;
+        if reader.graph.tensors[view.tensor].quant != reader.graph.tensors[output].quant {
+            return Err(node.error("its inputs are quantised differently from its output"));
+        }
+        reader.graph.copy(&node.name, &view, &part)?;
+        start += size;
+    }
+    if start != shape[axis] {
+        return Err(node.error("its inputs don't fill its output"));
+    }
+    Ok(())
+}
+
+fn axis_of(node: &Node<'_>, axis: i32, rank: usize) -> Result<usize, ConvertError> {
+    let axis = if axis < 0 { i64::from(axis) + rank as i64 } else { i64::from(axis) };
+    usize::try_from(axis)
+        .ok()
+        .filter(|&axis| axis < rank)
+        .ok_or_else(|| node.error("an axis that is not there"))
+}
+
+pub(super) fn reshape(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
+    let view = reader.view(node.input(0)?)?;
+    let shape = reader.output_shape(node)?;
+    if shape.iter().product::<usize>() != view.len() {
+        return Err(node.error("it changes the number of values"));
+    }
+    let reshaped = match view.reshaped(&shape) {
+        Some(reshaped) => reshaped,
+        None => {
+            let id = reader.graph.dense(&node.name, &view, image_sizes(&view.shape))?;
+            View::dense(id, shape)
+        }
+    };
+    set(reader, node, reshaped)
+}
+
+pub(super) fn transpose(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
+    let view = reader.view(node.input(0)?)?;
+    let order = reader.source(node.input(1)?)?.integers().unwrap_or_default();
+    let order: Vec<usize> = order.iter().map(|&axis| usize::try_from(axis).unwrap_or(usize::MAX)).collect();
+    let view = view.transposed(&order).ok_or_else(|| node.error("its order of axes is not fixed"))?;
+    set(reader, node, view)
+}
+
+pub(super) fn slice(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
+    let mut view = reader.view(node.input(0)?)?;
+    let starts = reader.source(node.input(1)?)?.integers().unwrap_or_default();
+    let shape = reader.output_shape(node)?;
+    if starts.len() != view.shape.len() || shape.len() != view.shape.len() {
+        return Err(node.error("its place is not fixed"));
+    }
+    for (axis, (&start, &count)) in starts.iter().zip(&shape).enumerate() {
+        let start = usize::try_from(start).unwrap_or(usize::MAX);
+        view =
+            view.sliced(axis, start, count, 1).ok_or_else(|| node.error("it reaches outside its input"))?;
+    }
+    set(reader, node, view)
+}
+
+pub(super) fn pad(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
+    let view = reader.view(node.input(0)?)?;
+    let pads = reader.source(node.input(1)?)?.integers().unwrap_or_default();
+    if node.inputs.len() > 2 {
+        return Err(node.error("padding with other values than zero"));
+    }
+    if pads.len() != 2 * view.shape.len() {
+        return Err(node.error("its widths are not fixed"));
+    }
+    let shape = reader.output_shape(node)?;
+    let output = reader.output(node, &shape)?;
+    reader.graph.push(&node.name, Op::Fill { output });
+    let mut inner = View::dense(output, shape);
+    for (axis, &size) in view.shape.iter().enumerate() {
+        let before = usize::try_from(pads[2 * axis]).unwrap_or(usize::MAX);
+        inner = inner.sliced(axis, before, size, 1).ok_or_else(|| node.error("its widths don't fit"))?;
+    }
+    reader.graph.copy(&node.name, &view, &inner)
+}
+
+pub(super) fn resize(reader: &mut Reader<'_>, node: &Node<'_>, bilinear: bool) -> Done {
+    let input = reader.image(node, 0)?;
+    let shape = reader.output_shape(node)?;
+    let output = reader.output(node, &shape)?;
+    let first = if bilinear { 2 } else { 0 };
+    let (align_corners, half_pixel) = (node.flag(first)? != 0, node.flag(first + 1)? != 0);
+    if reader.graph.tensors[input].quant != reader.graph.tensors[output].quant {
+        return Err(node.error("its output is quantised differently from its input"));
+    }
+    if bilinear {
+        reader.graph.push(&node.name, Op::Resize { input, output, align_corners, half_pixel });
+        return Ok(());
+    }
+    let (from, to) = (reader.shape(input), reader.shape(output));
+    reader
+        .graph
+        .repeat(&node.name, (input, from), (output, to))
+        .filter(|()| !align_corners)
+        .ok_or_else(|| node.error("nearest neighbours only for a whole factor, without aligned corners"))
+}

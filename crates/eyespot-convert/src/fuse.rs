@@ -1,4 +1,4 @@
-//! Passes that make a graph smaller: activations go into the operators before them, gathered squares into the convolution
+//! Passes that make a graph smaller: batch norms and activations go into the operators before them, gathered squares into the convolution
 //! after them, and a convolution whose only reader is a max pooling keeps no more than a few rows.
 
 use eyespot_nn::graph::{Activation, Axis, BinaryKind, BinaryNumbers, PoolKind, PoolNumbers, Window};
@@ -36,6 +36,48 @@ fn silu(graph: &mut Graph) {
         }
     }
     graph.drop_dead();
+}
+
+/// Puts a factor and a summand per channel into the convolution before them that nobody else reads.
+pub(crate) fn norms(graph: &mut Graph) {
+    let readers = readers(graph);
+    let mut at = 0;
+    while at < graph.nodes.len() {
+        let (before, rest) = graph.nodes.split_at_mut(at);
+        at += 1;
+        let Op::Conv(Conv { depthwise: true, window: Window::POINT, input, output, data }) = &rest[0].op
+        else {
+            continue;
+        };
+        let ConvData::F32 { weights: factors, bias: summands, activation } = data else { continue };
+        let source = before.iter_mut().find_map(|node| match &mut node.op {
+            Op::Conv(conv) if conv.output == *input => Some(conv),
+            _ => None,
+        });
+        let Some(Conv {
+            depthwise,
+            output: target,
+            data: ConvData::F32 { weights, bias, activation: own },
+            ..
+        }) = source
+        else {
+            continue;
+        };
+        let channels = bias.len();
+        if readers[*input] != 1 || *own != Activation::None || channels != factors.len() {
+            continue;
+        }
+        let count = weights.len() / channels.max(1);
+        for (place, weight) in weights.iter_mut().enumerate() {
+            *weight *= factors[if *depthwise { place % channels } else { place / count }];
+        }
+        for ((bias, factor), summand) in bias.iter_mut().zip(factors).zip(summands) {
+            *bias = *bias * factor + summand;
+        }
+        (*own, *target) = (*activation, *output);
+        at -= 1;
+        graph.nodes.remove(at);
+    }
 }
 
 /// Puts activations into the operators before them.

@@ -84,6 +84,7 @@ impl Graph {
         size: Option<[usize; 2]>,
     ) -> Result<Self, ConvertError> {
         let mut graph = onnx::graph(model, size)?;
+        fuse::norms(&mut graph);
         fuse::activations(&mut graph);
         fuse::squares(&mut graph);
         Ok(graph)

@@ -59,6 +59,20 @@ impl View {
         Some(view)
     }
 
+    /// The same values again and again along axes of size 1, and along axes that are missing in front.
+    pub(crate) fn broadcast(&self, shape: &[usize]) -> Option<Self> {
+        let mut strides = vec![0; shape.len().checked_sub(self.shape.len())?];
+        let front = strides.len();
+        for ((&size, &stride), &wanted) in self.shape.iter().zip(&self.strides).zip(&shape[front..]) {
+            match size {
+                _ if size == wanted => strides.push(stride),
+                1 => strides.push(0),
+                _ => return None,
+            }
+        }
+        Some(Self { shape: shape.to_vec(), strides, ..self.clone() })
+    }
+
     /// Without an axis of size 1.
     pub(crate) fn without(&self, axis: usize) -> Option<Self> {
         if *self.shape.get(axis)? != 1 {

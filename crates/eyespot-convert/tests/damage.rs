@@ -18,11 +18,12 @@ fn small() -> Option<(Vec<u8>, Vec<u8>)> {
     Some((tflite, eye))
 }
 
-/// The models of `golden/operators.json`, converted: one operator each.
+/// The models of `golden/tflite_operators.json`, converted: one operator each.
 fn operators() -> &'static [Vec<u8>] {
     static MODELS: std::sync::OnceLock<Vec<Vec<u8>>> = std::sync::OnceLock::new();
     MODELS.get_or_init(|| {
-        let cases: serde_json::Value = serde_json::from_str(include_str!("golden/operators.json")).unwrap();
+        let cases: serde_json::Value =
+            serde_json::from_str(include_str!("golden/tflite_operators.json")).unwrap();
         let models = cases.as_array().unwrap().iter().map(|case| base64(case["model"].as_str().unwrap()));
         models.map(|model| Graph::from_tflite(&model).unwrap().build().unwrap().bytes).collect()
     })

@@ -12,7 +12,8 @@ use eyespot_nn::{Model, Network, ValuesMut};
 
 /// Models of all sizes: single operators, whose tables and constants the kernels read where they lie, and networks.
 fn models() -> Vec<Vec<u8>> {
-    let cases: serde_json::Value = serde_json::from_str(include_str!("golden/operators.json")).unwrap();
+    let cases: serde_json::Value =
+        serde_json::from_str(include_str!("golden/tflite_operators.json")).unwrap();
     let cases = cases.as_array().unwrap().iter().map(|case| base64(case["model"].as_str().unwrap()));
     let mut graphs: Vec<Graph> = cases.map(|model| Graph::from_tflite(&model).unwrap()).collect();
     if let Some(data) = data() {

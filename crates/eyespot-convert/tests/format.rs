@@ -14,7 +14,8 @@ const FILE: &[u8] = include_bytes!("golden/version1.eye");
 const WORDS: usize = arena_words(FILE);
 
 fn small() -> Vec<u8> {
-    let cases: serde_json::Value = serde_json::from_str(include_str!("golden/operators.json")).unwrap();
+    let cases: serde_json::Value =
+        serde_json::from_str(include_str!("golden/tflite_operators.json")).unwrap();
     let case = cases.as_array().unwrap().iter().find(|case| case["name"] == "add relu6").unwrap();
     let graph = Graph::from_tflite(&base64(case["model"].as_str().unwrap())).unwrap().with_name("sum");
     let image = graph.image_of_levels(ColorOrder::Rgb, ImageFit::Center);

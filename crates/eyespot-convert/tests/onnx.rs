@@ -8,7 +8,7 @@ use eyespot_convert::{Converted, Graph};
 use eyespot_nn::host::{Host, Level};
 use eyespot_nn::{Model, Network};
 
-/// Runs a model on the images of `golden/onnx.json`, with the kernels that every target has and with those of hosts, and
+/// Runs a model on the images of `golden/onnx_networks.json`, with the kernels that every target has and with those of hosts, and
 /// gives the largest difference.
 fn difference(name: &str, scale: f32) -> Option<f32> {
     let path = data()?.join(format!("models/{name}.onnx"));
@@ -16,7 +16,7 @@ fn difference(name: &str, scale: f32) -> Option<f32> {
     let converted = graph.with_name(name).build().unwrap();
     let model = Model::load(&converted.bytes).unwrap();
     let shape = model.input(0).unwrap().slot.shape;
-    let golden: serde_json::Value = serde_json::from_str(include_str!("golden/onnx.json")).unwrap();
+    let golden: serde_json::Value = serde_json::from_str(include_str!("golden/onnx_networks.json")).unwrap();
     let mut largest = 0f32;
     let mut check = |output: &[f32], expected: &[serde_json::Value]| {
         assert_eq!(output.len().div_ceil(499), expected.len());

@@ -24,7 +24,8 @@ fn every_layer_equals_the_interpreter() {
     if data().is_none() {
         return;
     }
-    let golden: serde_json::Value = serde_json::from_str(include_str!("golden/tflite.json")).unwrap();
+    let golden: serde_json::Value =
+        serde_json::from_str(include_str!("golden/tflite_networks.json")).unwrap();
     for (name, expected) in golden.as_object().unwrap() {
         let converted = convert(name).unwrap();
         let model = Model::load(&converted.bytes).unwrap();
@@ -121,7 +122,8 @@ fn the_memory_of_the_models() {
 /// Every operator by itself, on random values.
 #[test]
 fn every_operator_equals_the_interpreter() {
-    let cases: serde_json::Value = serde_json::from_str(include_str!("golden/operators.json")).unwrap();
+    let cases: serde_json::Value =
+        serde_json::from_str(include_str!("golden/tflite_operators.json")).unwrap();
     for case in cases.as_array().unwrap() {
         let name = case["name"].as_str().unwrap();
         let graph = Graph::from_tflite(&base64(case["model"].as_str().unwrap())).expect(name);

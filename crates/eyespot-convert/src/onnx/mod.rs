@@ -112,6 +112,7 @@ fn run(model: &Model, size: Size, original: Option<Original>) -> Result<Reader, 
         padded: HashMap::new(),
         original,
     };
+    let own = own_size(model);
     for (name, sizes) in &model.inputs {
         let mut shape: Vec<usize> = sizes.iter().map(|size| size.unwrap_or(1)).collect();
         let error = |reason: &str| ConvertError::Input { name: name.clone(), reason: reason.to_owned() };
@@ -119,7 +120,10 @@ fn run(model: &Model, size: Size, original: Option<Original>) -> Result<Reader, 
             if *n != 1 {
                 return Err(error("has a batch of more than one: export the model with a batch of 1"));
             }
-            [*h, *w] = size;
+            // The size is that of the first input, and of those that are as large.
+            if sizes[2..].contains(&None) || own == Some([*h, *w]) {
+                [*h, *w] = size;
+            }
             [*h, *w, *c]
         } else {
             image_sizes(&shape)

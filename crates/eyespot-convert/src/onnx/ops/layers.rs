@@ -4,7 +4,7 @@ use eyespot_nn::graph::{Activation, Element, Window};
 
 use super::super::model::{Constant, Node};
 use super::super::{Pads, Reader};
-use super::{Done, set};
+use super::{Done, NO_IMAGE, set};
 use crate::ConvertError;
 use crate::builder::{positions, same, shape_of, window};
 use crate::ir::{Conv, ConvData, Op};
@@ -41,6 +41,12 @@ pub(super) fn pads(
     }
 }
 
+/// Does the window touch the image wherever it lies?
+pub(super) fn touches(pads: Pads, kernel: [usize; 2], dilation: [usize; 2]) -> bool {
+    let reach = |axis: usize| kernel[axis].saturating_sub(1) * dilation[axis] + 1;
+    (0..4).all(|side| pads[side] < reach(side % 2))
+}
+
 pub(super) fn conv(reader: &mut Reader, node: &Node) -> Done {
     let source = node.input(0)?;
     // Padding that was written as an operator of its own goes into the window.
@@ -48,7 +54,7 @@ pub(super) fn conv(reader: &mut Reader, node: &Node) -> Done {
         Some((view, pads)) => (view.clone(), *pads),
         None => (reader.view(source)?, [0; 4]),
     };
-    let (input, [h, w, c]) = reader.image_of(node, &view)?;
+    let &[1, c, h, w] = view.shape.as_slice() else { return Err(node.error(NO_IMAGE)) };
     let weights =
         reader.constants.get(node.input(1)?).ok_or_else(|| node.error("its weights are not constant"))?;
     let (&[channels, depth, kh, kw], Some(values)) = (weights.shape.as_slice(), weights.floats()) else {
@@ -82,6 +88,13 @@ pub(super) fn conv(reader: &mut Reader, node: &Node) -> Done {
             bias.ok_or_else(|| node.error("its bias does not fit its weights"))?.to_vec()
         }
     };
+    // Padding that a window can lie in is written.
+    let (view, pads) = if touches(pads, [kh, kw], dilation) {
+        (view, pads)
+    } else {
+        (reader.write_padding(&node.name, &view, pads)?, [0; 4])
+    };
+    let (input, [h, w, _]) = reader.image_of(node, &view)?;
     let wrong = || node.error("its window is empty, does not move or is larger than the image");
     let window = window([kh, kw], stride, dilation, [pads[0], pads[1]]).ok_or_else(wrong)?;
     let rows = positions(h, kh, stride[0], dilation[0], pads[0] + pads[2]).ok_or_else(wrong)?;
@@ -132,7 +145,7 @@ pub(super) fn gemm(reader: &mut Reader, node: &Node) -> Done {
     set(reader, node, 0, View::dense(output, vec![count, channels]))
 }
 
-/// A factor and a summand per channel: into the convolution before it, or as one of a single tap.
+/// A factor and a summand per channel, as a convolution of a single tap.
 pub(super) fn batch_norm(reader: &mut Reader, node: &Node) -> Done {
     let view = reader.view(node.input(0)?)?;
     let parameters = (1..5)
@@ -150,22 +163,6 @@ pub(super) fn batch_norm(reader: &mut Reader, node: &Node) -> Done {
         gain.iter().zip(variance).map(|(gain, variance)| gain / (variance + epsilon).sqrt()).collect();
     let summands: Vec<f32> =
         shift.iter().zip(mean).zip(&factors).map(|((shift, mean), factor)| shift - mean * factor).collect();
-    let readers = reader.graph.nodes.iter().filter(|other| other.op.inputs().contains(&view.tensor)).count();
-    let producer = reader.graph.nodes.iter_mut().rev().find(|other| other.op.output() == view.tensor);
-    if let Some(Op::Conv(conv)) = producer.map(|node| &mut node.op)
-        && let ConvData::F32 { weights, bias, activation: Activation::None } = &mut conv.data
-        && readers == 0
-        && bias.len() == channels
-    {
-        let count = weights.len() / channels;
-        for (at, weight) in weights.iter_mut().enumerate() {
-            *weight *= factors[if conv.depthwise { at % channels } else { at / count }];
-        }
-        for ((bias, factor), summand) in bias.iter_mut().zip(&factors).zip(&summands) {
-            *bias = *bias * factor + summand;
-        }
-        return set(reader, node, 0, view);
-    }
     let (view, rank) = match view.shape.len() {
         2 => (
             view.reshaped(&[view.shape[0], channels, 1, 1])

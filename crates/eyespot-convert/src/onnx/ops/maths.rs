@@ -5,6 +5,7 @@ use eyespot_nn::graph::{Activation, BinaryKind, BinaryNumbers, Element, SoftmaxN
 use super::super::Reader;
 use super::super::model::Node;
 use super::{Done, set};
+use crate::ConvertError;
 use crate::builder::{image_sizes, shape_of};
 use crate::ir::Op;
 use crate::view::View;
@@ -18,65 +19,98 @@ pub(super) fn activate(reader: &mut Reader, node: &Node, activation: Activation)
     set(reader, node, 0, output)
 }
 
+/// Arithmetic of two sides; axes of size 1 and missing ones in front are repeated.
 pub(super) fn binary(reader: &mut Reader, node: &Node, kind: BinaryKind) -> Done {
+    let wrong = || node.error("its sides don't fit each other");
     let (mut a, mut b) = (reader.view(node.input(0)?)?, reader.view(node.input(1)?)?);
-    if a.len() < b.len() && kind != BinaryKind::Sub {
+    let shape = common(&a.shape, &b.shape).ok_or_else(wrong)?;
+    if a.shape != shape && kind != BinaryKind::Sub {
         std::mem::swap(&mut a, &mut b);
     }
-    let rank = a.shape.len();
-    if b.shape.len() > rank {
-        return Err(node.error("its sides don't fit each other"));
+    if a.shape != shape {
+        a = repeated(reader, node, &a, &shape)?;
     }
-    // Missing dimensions of the smaller side are in front.
-    let mut shape = vec![1; rank - b.shape.len()];
-    shape.extend(&b.shape);
-    let b = if b.shape == shape {
-        b
-    } else {
-        b.reshaped(&shape).ok_or_else(|| node.error("its sides don't fit each other"))?
-    };
-    let (left, right, output) = if a.shape == b.shape {
-        // The same order of values on both sides is enough.
+    let mut all = vec![1; shape.len() - b.shape.len()];
+    all.extend(&b.shape);
+    let mut b = b.reshaped(&all).ok_or_else(wrong)?;
+    // The engine repeats rows, columns and channels of the second side.
+    let sizes = |view: &View| last(view).map(|view| image_sizes(&view.shape)).ok_or_else(wrong);
+    let repeats = sizes(&b)?.iter().zip(sizes(&a)?).all(|(&b, a)| b == a || b == 1);
+    if b.shape != shape && !repeats {
+        b = repeated(reader, node, &b, &shape)?;
+    }
+    let (left, right, output) = if b.shape == shape {
         let a = reader.graph.whole(&node.name, &a)?;
-        let other = if a.strides == b.strides && b.covers(reader.graph.tensors[a.tensor].shape.len()) {
-            b.tensor
-        } else {
-            let same = reader.graph.like(&node.name, &a, Element::F32, None);
-            reader.graph.copy(&node.name, &b, &same)?;
-            same.tensor
-        };
-        let shape = reader.graph.tensors[a.tensor].shape;
-        if reader.graph.tensors[other].shape != shape {
-            let mut alias = reader.graph.tensors[other].clone();
-            (alias.shape, alias.alias) = (shape, Some(other));
-            reader.graph.tensors.push(alias);
-        }
-        let right =
-            if reader.graph.tensors[other].shape == shape { other } else { reader.graph.tensors.len() - 1 };
-        let output = reader.graph.like(node.output(0)?, &a, Element::F32, None);
-        (a.tensor, right, output)
+        let right = in_order_of(reader, node, &a, &b)?;
+        (a.tensor, right, reader.graph.like(node.output(0)?, &a, Element::F32, None))
     } else {
-        let last = |view: &View| match *view.shape {
-            [1, _, _, _] => view.transposed(&[0, 2, 3, 1]),
-            _ => Some(view.clone()),
-        };
-        let wrong = || node.error("its sides don't fit each other");
         let (image, other) = (last(&a).ok_or_else(wrong)?, last(&b).ok_or_else(wrong)?);
         let sizes = image_sizes(&image.shape);
         let left = reader.graph.dense(&node.name, &image, sizes)?;
         let right = reader.graph.dense(&node.name, &other, image_sizes(&other.shape))?;
-        let shape = shape_of(sizes).ok_or_else(wrong)?;
-        let output = reader.graph.tensor(node.output(0)?, shape, Element::F32, None);
-        let output = if image.shape == a.shape {
-            View::dense(output, a.shape.clone())
+        let output = shape_of(sizes).ok_or_else(wrong)?;
+        let output = reader.graph.tensor(node.output(0)?, output, Element::F32, None);
+        let whole = if image.shape == shape {
+            View::dense(output, shape)
         } else {
             View::channels_first(output, sizes)
         };
-        (left, right, output)
+        (left, right, whole)
     };
     let numbers = BinaryNumbers::F32(Activation::None);
     reader.graph.push(&node.name, Op::Binary { kind, a: left, b: right, output: output.tensor, numbers });
     set(reader, node, 0, output)
+}
+
+/// The shape that two shapes have when axes of size 1 are repeated.
+fn common(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
+    let rank = a.len().max(b.len());
+    let side =
+        |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |at| shape[at]);
+    let axis = |axis| match (side(a, axis), side(b, axis)) {
+        (a, b) if a == b || b == 1 => Some(a),
+        (1, b) => Some(b),
+        _ => None,
+    };
+    (0..rank).map(axis).collect()
+}
+
+/// An image with the channels last; anything else as it is.
+fn last(view: &View) -> Option<View> {
+    match *view.shape {
+        [1, _, _, _] => view.transposed(&[0, 2, 3, 1]),
+        _ => Some(view.clone()),
+    }
+}
+
+/// A tensor with all values of a shape that a view's are repeated to.
+fn repeated(reader: &mut Reader, node: &Node, view: &View, shape: &[usize]) -> Result<View, ConvertError> {
+    let wrong = || node.error("its sides don't fit each other");
+    let view = view.broadcast(shape).ok_or_else(wrong)?;
+    let view = last(&view).ok_or_else(wrong)?;
+    let id = reader.graph.dense(&node.name, &view, image_sizes(&view.shape))?;
+    Ok(match *shape {
+        [1, c, h, w] => View::channels_first(id, [h, w, c]),
+        _ => View::dense(id, shape.to_vec()),
+    })
+}
+
+/// The values of `b` in the order in which those of `a` lie in memory, with the shape that the tensor of `a` has.
+fn in_order_of(reader: &mut Reader, node: &Node, a: &View, b: &View) -> Result<usize, ConvertError> {
+    let shape = reader.graph.tensors[a.tensor].shape;
+    let mut axes = a.shape.iter().zip(a.strides.iter().zip(&b.strides));
+    if axes.any(|(&size, (a, b))| size != 1 && a != b) || !b.covers(shape.len()) {
+        let same = reader.graph.like(&node.name, a, Element::F32, None);
+        reader.graph.copy(&node.name, b, &same)?;
+        return Ok(same.tensor);
+    }
+    if reader.graph.tensors[b.tensor].shape == shape {
+        return Ok(b.tensor);
+    }
+    let mut alias = reader.graph.tensors[b.tensor].clone();
+    (alias.shape, alias.alias) = (shape, Some(b.tensor));
+    reader.graph.tensors.push(alias);
+    Ok(reader.graph.tensors.len() - 1)
 }
 
 pub(super) fn softmax(reader: &mut Reader, node: &Node) -> Done {

@@ -16,6 +16,8 @@ use crate::view::View;
 
 type Done = Result<(), ConvertError>;
 
+const NO_IMAGE: &str = "its input is not an image with a batch of 1";
+
 /// Adds an operator to the graph.
 pub(super) fn add(reader: &mut Reader, node: &Node) -> Done {
     match node.operator.as_str() {
@@ -166,7 +168,7 @@ impl Reader {
 
     fn image_of(&mut self, node: &Node, view: &View) -> Result<(usize, [usize; 3]), ConvertError> {
         let &[1, c, h, w] = view.shape.as_slice() else {
-            return Err(node.error("its input is not an image with a batch of 1"));
+            return Err(node.error(NO_IMAGE));
         };
         let view = view.transposed(&[0, 2, 3, 1]).ok_or_else(|| node.error("its input is not an image"))?;
         Ok((self.graph.dense(&node.name, &view, [h, w, c])?, [h, w, c]))

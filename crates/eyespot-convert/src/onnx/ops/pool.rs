@@ -4,8 +4,8 @@ use eyespot_nn::graph::{Activation, PoolKind, PoolNumbers};
 
 use super::super::model::Node;
 use super::super::{Pads, Reader};
-use super::Done;
-use super::layers::pads;
+use super::layers::{pads, touches};
+use super::{Done, NO_IMAGE};
 use crate::builder::{positions, window};
 use crate::ir::{Op, Pool};
 
@@ -29,10 +29,18 @@ pub(super) fn pool(reader: &mut Reader, node: &Node, kind: PoolKind) -> Done {
         }
         _ => (reader.view(source)?, [0; 4]),
     };
-    let (input, [h, w, c]) = reader.image_of(node, &view)?;
+    let &[1, _, h, w] = view.shape.as_slice() else { return Err(node.error(NO_IMAGE)) };
     let own = pads(node, [h, w], kernel, stride, [1, 1])?;
     let pads: Pads = std::array::from_fn(|side| own[side] + extra[side]);
     let counted = extra != [0; 4] || node.integer("count_include_pad", 0) != 0;
+    let (view, pads) = if touches(pads, kernel, [1, 1]) {
+        (view, pads)
+    } else if kind == PoolKind::Average && counted {
+        (reader.write_padding(&node.name, &view, pads)?, [0; 4])
+    } else {
+        return Err(node.error("its padding is wider than its window"));
+    };
+    let (input, [h, w, c]) = reader.image_of(node, &view)?;
     let kind = if kind == PoolKind::Average && counted { PoolKind::AverageWithPadding } else { kind };
     let wrong = || node.error("its window is empty, does not move or is larger than the image");
     let window = window(kernel, stride, [1, 1], [pads[0], pads[1]]).ok_or_else(wrong)?;

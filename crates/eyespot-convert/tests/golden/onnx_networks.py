@@ -1,10 +1,10 @@
-"""Writes onnx.json: values of ONNX Runtime's outputs for synthetic inputs.
+"""Writes onnx_networks.json: values of ONNX Runtime's outputs for synthetic inputs.
 
     pip install onnxruntime numpy
-    python onnx.py ../../../../../shared/data/models
+    python onnx_networks.py ../../../../../shared/data/models
 
 Of each output every 499th value is kept, in the order height, width, channels for images. The inputs are those of
-tflite.py, as levels / 255.
+tflite_networks.py, as levels / 255.
 """
 
 import json
@@ -32,7 +32,7 @@ def main(folder):
                 output = output.transpose(0, 2, 3, 1)
             runs.append([round(float(value), 6) for value in output.flatten()[::499]])
         results[name] = runs
-    path = pathlib.Path(__file__).with_name("onnx.json")
+    path = pathlib.Path(__file__).with_name("onnx_networks.json")
     path.write_text(json.dumps(results, separators=(",", ":")) + "\n")
 
 

@@ -1,10 +1,10 @@
-"""Writes operators.json: small quantised models, one operator each, and what the TensorFlow Lite interpreter gives.
+"""Writes tflite_operators.json: small quantised models, one operator each, and what the TensorFlow Lite interpreter gives.
 
     pip install "ai-edge-litert==2.3.0" flatbuffers numpy   # writes the models (its schema)
     pip install "ai-edge-litert==1.0.1" "numpy<2"           # runs them, in another environment
-    python operators.py write && python operators.py run
+    python tflite_operators.py write && python tflite_operators.py run
 
-Everything is made up from a seed; the models hold no one's weights. Reference kernels, as in tflite.py.
+Everything is made up from a seed; the models hold no one's weights. Reference kernels, as in tflite_networks.py.
 """
 
 import base64
@@ -14,7 +14,7 @@ import sys
 
 import numpy as np
 
-PATH = pathlib.Path(__file__).with_name("operators.json")
+PATH = pathlib.Path(__file__).with_name("tflite_operators.json")
 RANDOM = np.random.default_rng(7)
 
 

@@ -1,7 +1,7 @@
-"""Writes tflite.json: what the TensorFlow Lite interpreter gives for 100 synthetic inputs of each model.
+"""Writes tflite_networks.json: what the TensorFlow Lite interpreter gives for 100 synthetic inputs of each model.
 
     pip install "ai-edge-litert==1.0.1" "numpy<2"
-    python tflite.py ../../../../../shared/data/models/mcu
+    python tflite_networks.py ../../../../../shared/data/models/mcu
 
 The reference kernels are used (OpResolverType.BUILTIN_REF): integer arithmetic throughout, rounded twice, as on
 microcontrollers. The optimised kernels of x86 (XNNPACK) requantise in floating point and differ by one step here and
@@ -75,7 +75,7 @@ def main(folder):
             scores.append([[int(at), int(output.flatten()[at])] for at in best])
         # Per input the ten best values of the output with their index; per layer a checksum over all inputs.
         results[name] = {"layers": [f"{value:08x}" for value in sums], "best": scores}
-    path = pathlib.Path(__file__).with_name("tflite.json")
+    path = pathlib.Path(__file__).with_name("tflite_networks.json")
     path.write_text(json.dumps(results, separators=(",", ":")) + "\n")
 
 

@@ -90,6 +90,14 @@ pub(crate) fn rescale(factor: f64, zero: i8) -> Rescale {
     Rescale { zero, multiplier, shift }
 }
 
+/// The factor from a sum of `count` values to their mean; the division goes into the multiplier.
+pub(crate) fn mean_rescale(from: Quant, to: Quant, count: u32) -> Rescale {
+    let (multiplier, shift) = multiplier(f64::from(from.scale) / f64::from(to.scale));
+    let bits = (31 - count.leading_zeros() as i32).min(31 + i32::from(shift)).clamp(0, 31);
+    let divided = (i64::from(multiplier) << bits) / i64::from(count.max(1));
+    Rescale { zero: to.zero, multiplier: divided as i32, shift: shift - bits as i8 }
+}
+
 /// The integers of a quantised softmax: multiplier, shift and the smallest difference that counts.
 pub(crate) fn softmax(beta: f32, scale: f32) -> (i32, i8, i32) {
     let factor = (f64::from(beta) * f64::from(scale) * f64::from(1 << 26)).min(f64::from(i32::MAX));

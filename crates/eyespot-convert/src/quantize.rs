@@ -5,12 +5,16 @@
 
 use std::collections::HashMap;
 
-use eyespot_nn::graph::{Activation, BinaryNumbers, Element, PoolNumbers, PoolQuant, SoftmaxNumbers};
+use eyespot_nn::graph::{
+    Activation, BinaryNumbers, Element, PoolKind, PoolNumbers, PoolQuant, Shape, SoftmaxNumbers,
+};
 use eyespot_nn::host::Host;
 use eyespot_nn::{Model, Network};
 
 use crate::ConvertError;
-use crate::fixed::{apply, binary_numbers, fold_zero, multiplier, short, short_binary, softmax, table};
+use crate::fixed::{
+    apply, binary_numbers, fold_zero, mean_rescale, multiplier, short, short_binary, softmax, table,
+};
 use crate::histogram::Histogram;
 use crate::ir::{Conv, ConvData, CopyOp, Graph, Id, Node, Op, Pool, Quant};
 
@@ -19,6 +23,9 @@ const UNIT: Quant = Quant { scale: 1.0 / 256.0, zero: -128 };
 
 /// Beyond this the sigmoid of a number is 0 or 1, to a part of 256, and its product with it 0 or the number.
 const SIGMOID: f32 = 8.0;
+
+/// Pixels whose sum of bytes is sure to fit 32 bits.
+const MOST_OF_A_MEAN: u32 = 1 << 23;
 
 impl Graph {
     /// Quantises a floating-point graph with one input. Each sample is an input as the network takes it: height, width
@@ -100,6 +107,16 @@ impl Graph {
         }
         self.nodes = nodes;
     }
+}
+
+/// The pooling gives the means of whole channels.
+fn is_mean(graph: &Graph, pool: &Pool) -> bool {
+    let Shape { h, w, .. } = graph.tensors[pool.input].shape;
+    pool.kind == PoolKind::Average
+        && pool.numbers == PoolNumbers::F32(Activation::None)
+        && pool.window.kernel.map(u32::from) == [h, w]
+        && pool.window.pad == [0, 0]
+        && h * w <= MOST_OF_A_MEAN
 }
 
 /// The copy reads all of its input, in order.
@@ -320,7 +337,8 @@ fn choose(graph: &Graph, seen: &[Seen]) -> Scheme {
     // Results of concatenations, shuffles and paddings.
     let mut gathered = vec![false; graph.tensors.len()];
     for node in &graph.nodes {
-        if matches!(node.op, Op::Copy(_) | Op::Fill { .. }) {
+        // And those of a softmax, whose scale is given.
+        if matches!(node.op, Op::Copy(_) | Op::Fill { .. } | Op::Softmax { .. }) {
             gathered[graph.root(node.op.output())] = true;
         }
     }
@@ -331,6 +349,8 @@ fn choose(graph: &Graph, seen: &[Seen]) -> Scheme {
             Op::Copy(copy) if !gathered[graph.root(copy.input)] => {
                 groups.join(graph.root(copy.input), graph.root(copy.output));
             }
+            // A mean has a scale of its own: it varies much less than what it is the mean of.
+            Op::Pool(pool) if is_mean(graph, pool) => {}
             Op::Pool(Pool { input, output, .. }) | Op::Resize { input, output, .. } => {
                 groups.join(graph.root(*input), graph.root(*output));
             }
@@ -382,7 +402,7 @@ fn rewrite(graph: &Graph, scheme: &Scheme) -> Result<Graph, ConvertError> {
         (tensor.element, tensor.quant) = (Element::I8, Some(*quant));
     }
     for node in &mut result.nodes {
-        node.op = quantize_op(&node.name, &node.op, scheme)?;
+        node.op = quantize_op(graph, &node.name, &node.op, scheme)?;
     }
     Ok(result)
 }
@@ -398,7 +418,7 @@ fn clamp(name: &str, activation: Activation, quant: Quant) -> Result<[i8; 2], Co
     }
 }
 
-fn quantize_op(name: &str, op: &Op, scheme: &Scheme) -> Result<Op, ConvertError> {
+fn quantize_op(graph: &Graph, name: &str, op: &Op, scheme: &Scheme) -> Result<Op, ConvertError> {
     let quants = &scheme.quants;
     let unsupported = || ConvertError::layer(name, "its operator can't be quantised");
     Ok(match op {
@@ -407,6 +427,11 @@ fn quantize_op(name: &str, op: &Op, scheme: &Scheme) -> Result<Op, ConvertError>
             let clamp = clamp(name, *activation, quants[conv.output])?;
             let data = conv_data(conv, [weights, bias], scheme, clamp);
             Op::Conv(Conv { data, ..conv.clone() })
+        }
+        Op::Pool(pool) if is_mean(graph, pool) => {
+            let (input, output) = (pool.input, pool.output);
+            let Shape { h, w, .. } = graph.tensors[input].shape;
+            Op::Mean { input, output, rescale: mean_rescale(quants[input], quants[output], h * w) }
         }
         Op::Pool(pool) => {
             let PoolNumbers::F32(activation) = pool.numbers else { return Err(unsupported()) };
@@ -431,7 +456,7 @@ fn quantize_op(name: &str, op: &Op, scheme: &Scheme) -> Result<Op, ConvertError>
         }
         Op::Softmax { input, output, .. } => {
             if quants[*output] != UNIT {
-                return Err(ConvertError::layer(name, "the result of its softmax goes into a concatenation"));
+                return Err(ConvertError::layer(name, "the result of its softmax is pooled or resized"));
             }
             let (multiplier, shift, diff_min) = softmax(1.0, quants[*input].scale);
             let numbers = SoftmaxNumbers::I8 { multiplier, shift, diff_min };

@@ -52,6 +52,49 @@ fn failure(case: &Value) -> Option<String> {
     wrong
 }
 
+/// The largest error of a case as int8, as a part of the range of its outputs; `None` where it has two inputs, or where
+/// an output is a concatenation, which becomes several.
+fn loss_of_int8(case: &Value) -> Option<f32> {
+    let [input] = case["inputs"].as_array().unwrap().as_slice() else { return None };
+    let input = floats(input);
+    let graph = Graph::from_onnx(&base64(case["model"].as_str().unwrap()), None).unwrap();
+    let converted = graph.quantized([input.clone()]).unwrap().build().unwrap();
+    let model = Model::load(&converted.bytes).unwrap();
+    let outputs = case["outputs"].as_array().unwrap();
+    if model.output(outputs.len()).is_some() {
+        return None;
+    }
+    let mut network = Network::new(model, arena(model.arena_bytes())).unwrap();
+    let port = model.input(0).unwrap();
+    for (to, value) in network.input_mut(0).i8().unwrap().iter_mut().zip(&input) {
+        *to = (value / port.scale + f32::from(port.zero_point)).round() as i8;
+    }
+    network.run();
+    let mut worst = 0f32;
+    for (index, expected) in outputs.iter().map(floats).enumerate() {
+        let (port, output) = (model.output(index).unwrap(), network.output(index).i8().unwrap());
+        assert_eq!(output.len(), expected.len());
+        let value = |steps: i8| (f32::from(steps) - f32::from(port.zero_point)) * port.scale;
+        let error = output.iter().zip(&expected).map(|(&a, b)| (value(a) - b).abs()).fold(0.0, f32::max);
+        let range = expected.iter().fold([0f32; 2], |[low, high], &value| [low.min(value), high.max(value)]);
+        worst = worst.max(error / (range[1] - range[0]));
+    }
+    Some(worst)
+}
+
+/// An output has 255 steps. Where it is a small part of the input, the steps of that one are coarser.
+#[test]
+fn every_operator_as_int8_loses_few_steps() {
+    let cases: Value = serde_json::from_str(include_str!("golden/onnx_operators.json")).unwrap();
+    let losses =
+        cases.as_array().unwrap().iter().filter_map(|case| Some((loss_of_int8(case)?, &case["name"])));
+    let losses: Vec<_> = losses.collect();
+    assert!(losses.len() > 80);
+    for (loss, name) in losses {
+        assert!(loss < 0.0125, "{name}: {loss}");
+    }
+}
+
 #[test]
 fn every_operator_equals_onnx_runtime() {
     let cases: Value = serde_json::from_str(include_str!("golden/onnx_operators.json")).unwrap();

@@ -1,13 +1,13 @@
 //! Windows, and the largest values and means in them.
 
-use eyespot_nn::graph::{Activation, Element, PoolKind, PoolNumbers, PoolQuant, Rescale, Shape, Window};
+use eyespot_nn::graph::{Activation, Element, PoolKind, PoolNumbers, PoolQuant, Shape, Window};
 
 use super::super::reader::{Node, Reader, Type};
 use super::{Done, clamp, fused};
 use crate::ConvertError;
 use crate::builder::{positions, same, window};
-use crate::fixed::multiplier;
-use crate::ir::{Op, Pool, Quant};
+use crate::fixed::mean_rescale;
+use crate::ir::{Op, Pool};
 
 pub(super) struct Placing {
     pub(super) window: Window,
@@ -83,12 +83,4 @@ pub(super) fn mean(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
     };
     reader.graph.push(&node.name, op);
     Ok(())
-}
-
-/// The factor from a sum of `count` values to their mean; the division goes into the multiplier.
-fn mean_rescale(from: Quant, to: Quant, count: u32) -> Rescale {
-    let (multiplier, shift) = multiplier(f64::from(from.scale) / f64::from(to.scale));
-    let bits = (31 - count.leading_zeros() as i32).min(31 + i32::from(shift)).clamp(0, 31);
-    let divided = (i64::from(multiplier) << bits) / i64::from(count.max(1));
-    Rescale { zero: to.zero, multiplier: divided as i32, shift: shift - bits as i8 }
 }

@@ -4,12 +4,16 @@ use eyespot_nn::graph::{Axis, Element, Shape, Window};
 
 use crate::ConvertError;
 use crate::ir::{CopyOp, Graph, Id, Op, Quant};
-use crate::view::View;
+use crate::view::{View, count};
 
-/// A shape from sizes; `None` where one is too large.
+/// Most values of a tensor: places in the arena are numbers of 32 bits.
+const MOST: usize = 1 << 29;
+
+/// A shape from sizes; `None` where one is too large, or all are together.
 pub(crate) fn shape_of([h, w, c]: [usize; 3]) -> Option<Shape> {
     let side = |size: usize| u32::try_from(size).ok().filter(|size| (1..=1 << 20).contains(size));
-    Some(Shape::new(side(h)?, side(w)?, side(c)?))
+    let shape = Shape::new(side(h)?, side(w)?, side(c)?);
+    (shape.len() <= MOST).then_some(shape)
 }
 
 /// The sizes of a shape of any rank as height, width and channels: the last axis are the channels.
@@ -18,7 +22,7 @@ pub(crate) fn image_sizes(shape: &[usize]) -> [usize; 3] {
         [] => [1, 1, 1],
         [c] => [1, 1, c],
         [w, c] => [1, w, c],
-        [ref front @ .., h, w, c] => [front.iter().product::<usize>() * h, w, c],
+        [ref front @ .., h, w, c] => [count(front).saturating_mul(h), w, c],
     }
 }
 

@@ -137,7 +137,8 @@ impl Graph {
     /// Plans the memory and writes the model.
     ///
     /// # Errors
-    /// [`ConvertError::Load`] where the result does not pass the engine's checks.
+    /// [`ConvertError::Layer`] where it needs more than 4 GiB; [`ConvertError::Load`] where the result does not pass the
+    /// engine's checks.
     pub fn build(&self) -> Result<Converted, ConvertError> {
         let mut graph = self.clone();
         fuse::pooling(&mut graph);
@@ -145,7 +146,8 @@ impl Graph {
     }
 
     fn build_with(&self, reuse: bool) -> Result<Converted, ConvertError> {
-        let plan = plan::plan(self, reuse);
+        let much = "its tensors need more than 4 GiB: convert it for a smaller input";
+        let plan = plan::plan(self, reuse).ok_or_else(|| ConvertError::layer(&self.name, much))?;
         let bytes = write::write(self, &plan).map_err(|_| ConvertError::Damaged("it has too many layers"))?;
         Model::load(&bytes).map_err(ConvertError::Load)?;
         let report = Report {

@@ -42,8 +42,9 @@ fn scratch_bytes(graph: &Graph, conv: &Conv) -> usize {
         .next_multiple_of(ALIGN)
 }
 
-/// Plans a graph. Without `reuse` every tensor has its own bytes, so that all can be looked at after a run.
-pub(crate) fn plan(graph: &Graph, reuse: bool) -> Plan {
+/// Plans a graph; `None` where it needs 4 GiB or more. Without `reuse` every tensor has its own bytes, so that all can be
+/// looked at after a run.
+pub(crate) fn plan(graph: &Graph, reuse: bool) -> Option<Plan> {
     let nodes = graph.nodes.len();
     // Tensors that share bytes by definition: views, and outputs that take their input's place.
     let mut roots: Vec<Id> = (0..graph.tensors.len()).map(|id| graph.root(id)).collect();
@@ -121,17 +122,18 @@ pub(crate) fn plan(graph: &Graph, reuse: bool) -> Plan {
     let bound = live(peak);
     let offsets = if reuse { arrange(&blocks, bound) } else { one_after_another(&blocks) };
     let bytes = blocks.iter().zip(&offsets).map(|(block, offset)| offset + block.bytes).max().unwrap_or(0);
+    let bytes = u32::try_from(bytes).ok()?;
     let offset_of = |block: usize| offsets.get(block).copied().unwrap_or(0) as u32;
-    Plan {
+    Some(Plan {
         tensors: roots.iter().map(|&root| owners[root].map_or(0, offset_of)).collect(),
         scratch: scratch_blocks
             .iter()
             .map(|block| block.map_or((0, 0), |(at, len)| (offset_of(at), len)))
             .collect(),
-        bytes: bytes as u32,
+        bytes,
         bound: bound as u32,
         peak,
-    }
+    })
 }
 
 fn one_after_another(blocks: &[Block]) -> Vec<usize> {

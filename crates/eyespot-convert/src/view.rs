@@ -3,6 +3,11 @@
 
 use crate::ir::Id;
 
+/// The number of values of a shape; the largest number where there is no such number.
+pub(crate) fn count(shape: &[usize]) -> usize {
+    shape.iter().fold(1, |count, &size| count.saturating_mul(size))
+}
+
 /// A logical tensor: shape and strides (in values) over a physical tensor.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct View {
@@ -28,7 +33,7 @@ impl View {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.shape.iter().product()
+        count(&self.shape)
     }
 
     pub(crate) fn transposed(&self, order: &[usize]) -> Option<Self> {
@@ -54,7 +59,8 @@ impl View {
         }
         let mut view = self.clone();
         view.offset += start * view.strides[axis];
-        view.strides[axis] *= step;
+        // The step to an entry that is not there may be any.
+        view.strides[axis] *= if count > 1 { step } else { 1 };
         view.shape[axis] = count;
         Some(view)
     }
@@ -86,7 +92,7 @@ impl View {
 
     /// Another shape over the same values, if no data has to move.
     pub(crate) fn reshaped(&self, shape: &[usize]) -> Option<Self> {
-        if shape.iter().product::<usize>() != self.len() {
+        if count(shape) != self.len() {
             return None;
         }
         // Runs of old axes that lie one after the other in memory, without axes of size 1.

@@ -4,9 +4,10 @@
 mod common;
 
 use std::io::Cursor;
+use std::sync::OnceLock;
 
 use common::{arena, base64, data};
-use eyespot_convert::Graph;
+use eyespot_convert::{ConvertError, Graph};
 use eyespot_nn::host::{Header, Host, Level, ReadError};
 use eyespot_nn::{LoadError, Model, Network, crc32};
 use proptest::prelude::*;
@@ -18,13 +19,23 @@ fn small() -> Option<(Vec<u8>, Vec<u8>)> {
     Some((tflite, eye))
 }
 
-/// The models of `golden/tflite_operators.json`, converted: one operator each.
+/// The models of small files of operators.
+fn models_of(cases: &str) -> Vec<Vec<u8>> {
+    let cases: serde_json::Value = serde_json::from_str(cases).unwrap();
+    cases.as_array().unwrap().iter().map(|case| base64(case["model"].as_str().unwrap())).collect()
+}
+
+/// An ONNX operator or two each.
+fn onnx_operators() -> &'static [Vec<u8>] {
+    static MODELS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    MODELS.get_or_init(|| models_of(include_str!("golden/onnx_operators.json")))
+}
+
+/// An operator of TensorFlow Lite each, converted.
 fn operators() -> &'static [Vec<u8>] {
-    static MODELS: std::sync::OnceLock<Vec<Vec<u8>>> = std::sync::OnceLock::new();
+    static MODELS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     MODELS.get_or_init(|| {
-        let cases: serde_json::Value =
-            serde_json::from_str(include_str!("golden/tflite_operators.json")).unwrap();
-        let models = cases.as_array().unwrap().iter().map(|case| base64(case["model"].as_str().unwrap()));
+        let models = models_of(include_str!("golden/tflite_operators.json")).into_iter();
         models.map(|model| Graph::from_tflite(&model).unwrap().build().unwrap().bytes).collect()
     })
 }
@@ -164,6 +175,23 @@ proptest! {
             && let Ok(converted) = graph.build()
         {
             run(&converted.bytes);
+        }
+    }
+
+    #[test]
+    fn damaged_onnx_operators_do_not_panic(
+        which in any::<usize>(),
+        changes in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..4),
+    ) {
+        let models = onnx_operators();
+        let mut onnx = models[which % models.len()].clone();
+        for (at, byte) in changes {
+            let at = at % onnx.len();
+            onnx[at] = byte;
+        }
+        match Graph::from_onnx(&onnx, None).and_then(|graph| graph.build()) {
+            Ok(converted) => run(&converted.bytes),
+            Err(error) => prop_assert!(!matches!(error, ConvertError::Load(_)), "{error}"),
         }
     }
 

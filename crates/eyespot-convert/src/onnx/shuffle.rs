@@ -1,6 +1,7 @@
 //! Shapes that a file gives as constants, for an input of another size.
 
 use super::Original;
+use crate::view::count;
 
 /// The shape that a reshape should give. `old_from` and `old_to` are the shapes at the file's own size.
 pub(super) fn resized(
@@ -9,7 +10,7 @@ pub(super) fn resized(
     old_to: &[usize],
     from: &[usize],
 ) -> Option<Vec<usize>> {
-    if old_from.len() != from.len() || old_from.iter().product::<usize>() != old_to.iter().product() {
+    if old_from.len() != from.len() || count(old_from) != count(old_to) {
         return None;
     }
     let mut shape = Vec::with_capacity(old_to.len());
@@ -37,7 +38,7 @@ pub(super) fn resized(
         }
         shape.extend(group(original, &old_from[start_i..i], &old_to[start_j..j], &from[start_i..i])?);
     }
-    (shape.iter().product::<usize>() == from.iter().product()).then_some(shape)
+    (count(&shape) == count(from)).then_some(shape)
 }
 
 fn group(original: &Original, old_from: &[usize], old_to: &[usize], from: &[usize]) -> Option<Vec<usize>> {
@@ -50,7 +51,7 @@ fn group(original: &Original, old_from: &[usize], old_to: &[usize], from: &[usiz
     };
     match *old_to {
         _ if old_to == old_from => Some(from.to_vec()),
-        [_] => Some(vec![from.iter().product()]),
+        [_] => Some(vec![count(from)]),
         [ref ones @ .., rows, columns] if ones.iter().all(|&size| size == 1) => {
             let mut shape = vec![1; ones.len()];
             shape.extend([scaled(rows, own_h, h)?, scaled(columns, own_w, w)?]);

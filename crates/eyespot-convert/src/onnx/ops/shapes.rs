@@ -7,7 +7,7 @@ use super::super::{Reader, shuffle};
 use super::{Done, set};
 use crate::builder::{image_sizes, shape_of};
 use crate::ir::Op;
-use crate::view::View;
+use crate::view::{View, count};
 
 pub(super) fn constant(reader: &mut Reader, node: &Node) -> Done {
     let value = match node.attributes.values().next() {
@@ -34,7 +34,7 @@ pub(super) fn reshape(reader: &mut Reader, node: &Node) -> Done {
     let target: Vec<i64> = if node.operator == "Flatten" {
         let axis = usize::try_from(node.integer("axis", 1)).unwrap_or(0).min(view.shape.len());
         let (front, back) = view.shape.split_at(axis);
-        vec![front.iter().product::<usize>() as i64, back.iter().product::<usize>() as i64]
+        vec![count(front) as i64, count(back) as i64]
     } else {
         reader.fixed(node, 1, "shape")?.ok_or_else(|| node.error("its shape is not fixed"))?
     };
@@ -50,13 +50,13 @@ pub(super) fn reshape(reader: &mut Reader, node: &Node) -> Done {
             size => shape.push(usize::try_from(size).map_err(|_| node.error("its shape is wrong"))?),
         }
     }
-    let known: usize = shape.iter().product();
+    let known = count(&shape);
     if let Some(at) = open
         && known > 0
     {
         shape[at] = view.len() / known;
     }
-    if shape.iter().product::<usize>() != view.len() {
+    if count(&shape) != view.len() {
         // The shape was written for another size of the input.
         let original = reader.original.as_ref().and_then(|original| {
             let (from, to) = (original.shapes.get(&source)?, original.shapes.get(node.outputs.first()?)?);

@@ -8,6 +8,7 @@ use super::{Done, clamp, fused};
 use crate::ConvertError;
 use crate::fixed::{fold_zero, multiplier};
 use crate::ir::{Conv, ConvData, Op};
+use crate::view::count;
 
 pub(super) fn conv(reader: &mut Reader<'_>, node: &Node<'_>, depthwise: bool) -> Done {
     let input = reader.image(node, 0)?;
@@ -83,7 +84,7 @@ fn conv_data(
     if weights.data.is_empty() {
         return Err(node.error("its weights are not constant"));
     }
-    if bias.is_some_and(|bias| bias.shape.iter().product::<usize>() != channels) {
+    if bias.is_some_and(|bias| count(&bias.shape) != channels) {
         return Err(node.error("its bias has another length than its output has channels"));
     }
     match (reader.element(input), weights.kind) {
@@ -152,7 +153,7 @@ pub(super) fn fully_connected(reader: &mut Reader<'_>, node: &Node<'_>) -> Done 
     let rows = view.len() / depth;
     let input = reader.graph.dense(&node.name, &view, [1, rows, depth])?;
     let shape = reader.output_shape(node)?;
-    if shape.iter().product::<usize>() != rows * channels || shape.last() != Some(&channels) {
+    if count(&shape) != rows * channels || shape.last() != Some(&channels) {
         return Err(node.error("its output has another shape than its weights ask for"));
     }
     let output = reader.output(node, &shape)?;

@@ -5,7 +5,7 @@ use super::{Done, set};
 use crate::ConvertError;
 use crate::builder::image_sizes;
 use crate::ir::Op;
-use crate::view::View;
+use crate::view::{View, count};
 
 pub(super) fn concat(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
     let shape = reader.output_shape(node)?;
@@ -46,7 +46,7 @@ fn axis_of(node: &Node<'_>, axis: i32, rank: usize) -> Result<usize, ConvertErro
 pub(super) fn reshape(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
     let view = reader.view(node.input(0)?)?;
     let shape = reader.output_shape(node)?;
-    if shape.iter().product::<usize>() != view.len() {
+    if count(&shape) != view.len() {
         return Err(node.error("it changes the number of values"));
     }
     let reshaped = match view.reshaped(&shape) {

@@ -38,46 +38,76 @@ fn silu(graph: &mut Graph) {
     graph.drop_dead();
 }
 
-/// Puts a factor and a summand per channel into the convolution before them that nobody else reads.
+/// A factor and a summand for each channel, or one for all, and what follows.
+struct Scale {
+    input: Id,
+    output: Id,
+    factors: Vec<f32>,
+    summands: Vec<f32>,
+    activation: Activation,
+}
+
+impl Scale {
+    /// What a batch norm or arithmetic with a constant does.
+    fn of(graph: &Graph, op: &Op) -> Option<Self> {
+        match op {
+            Op::Conv(Conv { depthwise: true, window: Window::POINT, input, output, data }) => {
+                let ConvData::F32 { weights, bias, activation } = data else { return None };
+                let (factors, summands) = (weights.clone(), bias.clone());
+                Some(Self { input: *input, output: *output, factors, summands, activation: *activation })
+            }
+            &Op::Binary { kind, a, b, output, numbers: BinaryNumbers::F32(activation) } => {
+                let shape = graph.tensors[b].shape;
+                let data = graph.nodes.iter().find_map(|node| match &node.op {
+                    Op::Constant { output, data } if *output == graph.root(b) => Some(data),
+                    _ => None,
+                })?;
+                let values = data.as_chunks::<4>().0.iter().map(|&value| f32::from_le_bytes(value));
+                let (factors, summands) = match kind {
+                    BinaryKind::Add => (vec![1.0], values.collect()),
+                    BinaryKind::Sub => (vec![1.0], values.map(|value| -value).collect()),
+                    BinaryKind::Mul => (values.collect(), vec![0.0]),
+                };
+                let scale = Self { input: a, output, factors, summands, activation };
+                (shape.h == 1 && shape.w == 1).then_some(scale)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Puts batch norms, and arithmetic with a constant per channel, into the convolution before them that nobody else reads.
 pub(crate) fn norms(graph: &mut Graph) {
     let readers = readers(graph);
     let mut at = 0;
     while at < graph.nodes.len() {
-        let (before, rest) = graph.nodes.split_at_mut(at);
+        let scale = Scale::of(graph, &graph.nodes[at].op);
         at += 1;
-        let Op::Conv(Conv { depthwise: true, window: Window::POINT, input, output, data }) = &rest[0].op
-        else {
-            continue;
-        };
-        let ConvData::F32 { weights: factors, bias: summands, activation } = data else { continue };
-        let source = before.iter_mut().find_map(|node| match &mut node.op {
-            Op::Conv(conv) if conv.output == *input => Some(conv),
+        let Some(Scale { input, output, factors, summands, activation }) = scale else { continue };
+        let source = graph.nodes[..at - 1].iter_mut().find_map(|node| match &mut node.op {
+            Op::Conv(conv) if conv.output == input => Some(conv),
             _ => None,
         });
-        let Some(Conv {
-            depthwise,
-            output: target,
-            data: ConvData::F32 { weights, bias, activation: own },
-            ..
-        }) = source
-        else {
-            continue;
-        };
+        let Some(Conv { depthwise, output: target, data, .. }) = source else { continue };
+        let ConvData::F32 { weights, bias, activation: own } = data else { continue };
         let channels = bias.len();
-        if readers[*input] != 1 || *own != Activation::None || channels != factors.len() {
+        let fits = |values: &[f32]| values.len() == channels || values.len() == 1;
+        if readers[input] != 1 || *own != Activation::None || !fits(&factors) || !fits(&summands) {
             continue;
         }
+        let factor = |channel: usize| factors[channel % factors.len()];
         let count = weights.len() / channels.max(1);
         for (place, weight) in weights.iter_mut().enumerate() {
-            *weight *= factors[if *depthwise { place % channels } else { place / count }];
+            *weight *= factor(if *depthwise { place % channels } else { place / count });
         }
-        for ((bias, factor), summand) in bias.iter_mut().zip(factors).zip(summands) {
-            *bias = *bias * factor + summand;
+        for (channel, bias) in bias.iter_mut().enumerate() {
+            *bias = *bias * factor(channel) + summands[channel % summands.len()];
         }
-        (*own, *target) = (*activation, *output);
+        (*own, *target) = (activation, output);
         at -= 1;
         graph.nodes.remove(at);
     }
+    graph.drop_dead();
 }
 
 /// Puts activations into the operators before them.

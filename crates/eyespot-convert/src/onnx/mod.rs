@@ -21,10 +21,15 @@ pub(crate) type Size = [usize; 2];
 /// Zeros around an image: above, left, below, right.
 type Pads = [usize; 4];
 
+/// Most values that a model's operators make of its constants: 256 MiB.
+const ROOM: usize = 1 << 26;
+
 /// A model on the way to a graph.
 struct Reader {
     graph: Graph,
     constants: HashMap<String, Constant>,
+    /// Values that may still become constants.
+    room: usize,
     views: HashMap<String, View>,
     /// Images whose padding has not been written yet: most who read them pad by themselves.
     padded: HashMap<String, (View, Pads)>,
@@ -108,6 +113,7 @@ fn run(model: &Model, size: Size, original: Option<Original>) -> Result<Reader, 
     let mut reader = Reader {
         graph: Graph::new(),
         constants: model.constants.clone(),
+        room: ROOM,
         views: HashMap::new(),
         padded: HashMap::new(),
         original,

@@ -8,7 +8,7 @@ use super::{Done, NO_IMAGE, set};
 use crate::ConvertError;
 use crate::builder::{positions, same, shape_of, window};
 use crate::ir::{Conv, ConvData, Op};
-use crate::view::View;
+use crate::view::{View, count};
 
 /// Padding of a window operator: above, left, below, right.
 pub(super) fn pads(
@@ -117,7 +117,7 @@ pub(super) fn gemm(reader: &mut Reader, node: &Node) -> Done {
         return Err(node.error("only plain products are supported"));
     }
     let (channels, depth) = if transposed { (rows, columns) } else { (columns, rows) };
-    let &[count, inner] = view.shape.as_slice() else { return Err(node.error("its input is not a matrix")) };
+    let &[_, inner] = view.shape.as_slice() else { return Err(node.error("its input is not a matrix")) };
     if inner != depth || channels == 0 {
         return Err(node.error("its weights don't fit its input"));
     }
@@ -134,15 +134,46 @@ pub(super) fn gemm(reader: &mut Reader, node: &Node) -> Done {
             bias.ok_or_else(|| node.error("its bias does not fit its weights"))?.to_vec()
         }
     };
-    let input = reader.graph.dense(&node.name, &view, [1, count, depth])?;
+    dense(reader, node, &view, channels, weights, bias)
+}
+
+/// A product with a constant matrix, along the last axis.
+pub(super) fn mat_mul(reader: &mut Reader, node: &Node) -> Done {
+    let view = reader.view(node.input(0)?)?;
+    let weights = reader.constants.get(node.input(1)?);
+    let weights = weights.ok_or_else(|| node.error("only products with a constant are supported"))?;
+    let (&[depth, channels], Some(values)) = (weights.shape.as_slice(), weights.floats()) else {
+        return Err(node.error("its weights are not floats of two dimensions"));
+    };
+    if view.shape.last() != Some(&depth) || channels == 0 {
+        return Err(node.error("its weights don't fit its input"));
+    }
+    let weights =
+        (0..channels).flat_map(|channel| (0..depth).map(move |at| values[at * channels + channel])).collect();
+    dense(reader, node, &view, channels, weights, vec![0.0; channels])
+}
+
+/// A fully connected layer along the last axis; weights are `[channels, depth]`.
+fn dense(
+    reader: &mut Reader,
+    node: &Node,
+    view: &View,
+    channels: usize,
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+) -> Done {
+    let Some((&depth, front)) = view.shape.split_last() else {
+        return Err(node.error("its input is a number"));
+    };
+    let rows = count(front);
+    let input = reader.graph.dense(&node.name, view, [1, rows, depth])?;
     let shape =
-        shape_of([1, count, channels]).ok_or_else(|| node.error("its output is empty or too large"))?;
+        shape_of([1, rows, channels]).ok_or_else(|| node.error("its output is empty or too large"))?;
     let output = reader.graph.tensor(node.output(0)?, shape, Element::F32, None);
     let data = ConvData::F32 { weights, bias, activation: Activation::None };
-    reader
-        .graph
-        .push(&node.name, Op::Conv(Conv { depthwise: false, window: Window::POINT, input, output, data }));
-    set(reader, node, 0, View::dense(output, vec![count, channels]))
+    let conv = Conv { depthwise: false, window: Window::POINT, input, output, data };
+    reader.graph.push(&node.name, Op::Conv(conv));
+    set(reader, node, 0, View::dense(output, [front, &[channels]].concat()))
 }
 
 /// A factor and a summand per channel, as a convolution of a single tap.

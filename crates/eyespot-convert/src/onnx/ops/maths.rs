@@ -3,7 +3,7 @@
 use eyespot_nn::graph::{Activation, BinaryKind, BinaryNumbers, Element, SoftmaxNumbers};
 
 use super::super::Reader;
-use super::super::model::Node;
+use super::super::model::{Constant, Node, Numbers};
 use super::{Done, set};
 use crate::ConvertError;
 use crate::builder::{image_sizes, shape_of};
@@ -60,6 +60,19 @@ pub(super) fn binary(reader: &mut Reader, node: &Node, kind: BinaryKind) -> Done
     let numbers = BinaryNumbers::F32(Activation::None);
     reader.graph.push(&node.name, Op::Binary { kind, a: left, b: right, output: output.tensor, numbers });
     set(reader, node, 0, output)
+}
+
+/// A division by a constant is a product.
+pub(super) fn div(reader: &mut Reader, node: &Node) -> Done {
+    let name = node.input(1)?;
+    let constant =
+        reader.constants.get(name).and_then(|constant| Some((constant.floats()?, &constant.shape)));
+    let (values, shape) = constant.ok_or_else(|| node.error("only divisions by a constant are supported"))?;
+    let numbers = Numbers::Floats(values.iter().map(|value| 1.0 / value).collect());
+    let (inverse, constant) = (format!("1 / {name}"), Constant { shape: shape.clone(), numbers });
+    reader.constants.insert(inverse.clone(), constant);
+    let inputs = vec![node.input(0)?.to_owned(), inverse];
+    binary(reader, &Node { inputs, ..node.clone() }, BinaryKind::Mul)
 }
 
 /// The shape that two shapes have when axes of size 1 are repeated.

@@ -1,5 +1,6 @@
 //! Operators of ONNX.
 
+mod fold;
 mod layers;
 mod maths;
 mod pool;
@@ -12,7 +13,7 @@ use super::{Pads, Reader};
 use crate::ConvertError;
 use crate::builder::shape_of;
 use crate::ir::Op;
-use crate::view::View;
+use crate::view::{View, count};
 
 type Done = Result<(), ConvertError>;
 
@@ -20,9 +21,17 @@ const NO_IMAGE: &str = "its input is not an image with a batch of 1";
 
 /// Adds an operator to the graph.
 pub(super) fn add(reader: &mut Reader, node: &Node) -> Done {
+    if let Some(value) = fold::value(reader, node) {
+        // A file can ask for many more values than it has.
+        let left = reader.room.checked_sub(count(&value.shape));
+        reader.room = left.ok_or_else(|| node.error("what it makes of constants is too large"))?;
+        reader.constants.insert(node.output(0)?.clone(), value);
+        return Ok(());
+    }
     match node.operator.as_str() {
         "Conv" => layers::conv(reader, node),
         "Gemm" => layers::gemm(reader, node),
+        "MatMul" => layers::mat_mul(reader, node),
         "BatchNormalization" => layers::batch_norm(reader, node),
         "Relu" => maths::activate(reader, node, Activation::Clamp(0.0, f32::INFINITY)),
         "Clip" => {
@@ -45,14 +54,20 @@ pub(super) fn add(reader: &mut Reader, node: &Node) -> Done {
         "MaxPool" => pool::pool(reader, node, PoolKind::Max),
         "AveragePool" => pool::pool(reader, node, PoolKind::Average),
         "GlobalAveragePool" => pool::global_average(reader, node),
+        "ReduceMean" => pool::reduce_mean(reader, node),
         "Add" => maths::binary(reader, node, BinaryKind::Add),
         "Sub" => maths::binary(reader, node, BinaryKind::Sub),
         "Mul" => maths::binary(reader, node, BinaryKind::Mul),
+        "Div" => maths::div(reader, node),
         "Concat" => shapes::concat(reader, node),
         "Softmax" => maths::softmax(reader, node),
         "Resize" | "Upsample" => shapes::resize(reader, node),
         "Pad" => shapes::pad(reader, node),
-        "Constant" => shapes::constant(reader, node),
+        "Constant" => {
+            let value = fold::literal(node).ok_or_else(|| node.error("its type is not supported"))?;
+            reader.constants.insert(node.output(0)?.clone(), value);
+            Ok(())
+        }
         "Identity" | "Dropout" => {
             let view = reader.view(node.input(0)?)?;
             set(reader, node, 0, view)

@@ -5,7 +5,7 @@ use eyespot_nn::graph::{Activation, PoolKind, PoolNumbers};
 use super::super::model::Node;
 use super::super::{Pads, Reader};
 use super::layers::{pads, touches};
-use super::{Done, NO_IMAGE};
+use super::{Done, NO_IMAGE, set};
 use crate::builder::{positions, window};
 use crate::ir::{Op, Pool};
 
@@ -68,5 +68,22 @@ pub(super) fn global_average(reader: &mut Reader, node: &Node) -> Done {
         window([h, w], [1, 1], [1, 1], [0, 0]).ok_or_else(|| node.error("its image is too large"))?;
     let numbers = PoolNumbers::F32(Activation::None);
     reader.graph.push(&node.name, Op::Pool(Pool { kind: PoolKind::Average, window, input, output, numbers }));
+    Ok(())
+}
+
+/// The mean over height and width.
+pub(super) fn reduce_mean(reader: &mut Reader, node: &Node) -> Done {
+    let axes = reader.fixed(node, 1, "axes")?.unwrap_or_default();
+    let mut axes = axes.iter().map(|&axis| node.axis(axis, 4)).collect::<Result<Vec<_>, _>>()?;
+    axes.sort_unstable();
+    if axes != [2, 3] {
+        return Err(node.error("only means over height and width of an image are supported"));
+    }
+    global_average(reader, node)?;
+    if node.integer("keepdims", 1) == 0 {
+        let view = reader.view(node.output(0)?)?;
+        let row = view.without(3).and_then(|view| view.without(2));
+        set(reader, node, 0, row.ok_or_else(|| node.error("its input is not an image"))?)?;
+    }
     Ok(())
 }

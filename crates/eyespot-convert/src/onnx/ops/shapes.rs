@@ -2,31 +2,12 @@
 
 use eyespot_nn::graph::Element;
 
-use super::super::model::{Attribute, Constant, Node, Numbers};
+use super::super::model::Node;
 use super::super::{Reader, shuffle};
 use super::{Done, set};
 use crate::builder::{image_sizes, shape_of};
 use crate::ir::Op;
 use crate::view::{View, count};
-
-pub(super) fn constant(reader: &mut Reader, node: &Node) -> Done {
-    let value = match node.attributes.values().next() {
-        Some(Attribute::Tensor(constant)) => constant.clone(),
-        Some(Attribute::Float(value)) => Constant { shape: vec![], numbers: Numbers::Floats(vec![*value]) },
-        Some(Attribute::Integer(value)) => {
-            Constant { shape: vec![], numbers: Numbers::Integers(vec![*value]) }
-        }
-        Some(Attribute::Integers(values)) => {
-            Constant { shape: vec![values.len()], numbers: Numbers::Integers(values.clone()) }
-        }
-        Some(Attribute::Floats(values)) => {
-            Constant { shape: vec![values.len()], numbers: Numbers::Floats(values.clone()) }
-        }
-        _ => return Err(node.error("its type is not supported")),
-    };
-    reader.constants.insert(node.output(0)?.clone(), value);
-    Ok(())
-}
 
 pub(super) fn reshape(reader: &mut Reader, node: &Node) -> Done {
     let source = node.input(0)?.to_owned();

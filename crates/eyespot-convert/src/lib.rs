@@ -67,7 +67,7 @@ impl Graph {
     /// # Errors
     /// [`ConvertError`] names the layer.
     pub fn from_tflite(bytes: &[u8]) -> Result<Self, ConvertError> {
-        tflite::read(bytes)
+        tflite::read(bytes).map(Self::fused)
     }
 
     /// Reads an ONNX model (`.onnx`) with floating-point weights and a batch of one. With `size` (height, width) its
@@ -83,11 +83,15 @@ impl Graph {
         model: &onnx::model::Model,
         size: Option<[usize; 2]>,
     ) -> Result<Self, ConvertError> {
-        let mut graph = onnx::graph(model, size)?;
-        fuse::norms(&mut graph);
-        fuse::activations(&mut graph);
-        fuse::squares(&mut graph);
-        Ok(graph)
+        onnx::graph(model, size).map(Self::fused)
+    }
+
+    /// Fewer operators of floats; those of integers stay as they are.
+    fn fused(mut self) -> Self {
+        fuse::norms(&mut self);
+        fuse::activations(&mut self);
+        fuse::squares(&mut self);
+        self
     }
 
     /// Gives the model a name.

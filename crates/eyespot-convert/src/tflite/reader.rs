@@ -129,12 +129,15 @@ impl<'a> Reader<'a> {
             return Ok(view.clone());
         }
         let source = self.source(index)?.clone();
-        let element = source.element().filter(|_| !source.data.is_empty()).ok_or_else(|| {
+        let (element, data) = match (source.floats(), source.element()) {
+            _ if source.data.is_empty() => (None, Vec::new()),
+            (Some(values), _) => (Some(Element::F32), values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            (None, element) => (element, source.bytes().iter().map(|&value| value as u8).collect()),
+        };
+        let element = element.ok_or_else(|| {
             ConvertError::layer(&source.name, "the tensor is neither computed nor a constant")
         })?;
-        let data = source.bytes().iter().map(|&value| value as u8).collect();
         let (sizes, quant) = (image_sizes(&source.shape), source.quant());
-        let data = if element == Element::F32 { source.data.to_vec() } else { data };
         let id = self.graph.constant(&source.name, sizes, element, quant, data)?;
         let view = View::dense(id, source.shape.clone());
         self.views.insert(index, view.clone());

@@ -24,8 +24,9 @@ def write():
 
     op_hard_swish = s.BuiltinOperator.HARD_SWISH
 
-    def model(name, code, options_type, options, inputs, output, constants=()):
-        """A model with one operator. Tensors are (shape, scale, zero)."""
+    def model(name, code, options_type, options, inputs, output, constants=(), before=(), more=()):
+        """A model with one operator. Tensors are (shape, scale, zero); constants lie behind the inputs or before them. Of
+        several outputs the last is kept."""
         tensors, buffers = [], [s.BufferT()]
 
         def tensor(label, shape, kind, scale=None, zero=0, data=None):
@@ -45,13 +46,14 @@ def write():
         sources = [tensor(f"in{at}", shape, s.TensorType.INT8, scale, zero)
                    for at, (shape, scale, zero) in enumerate(inputs)]
         fixed = [tensor(f"fixed{at}", data.shape, s.TensorType.INT32, data=data) for at, data in enumerate(constants)]
-        shape, scale, zero = output
-        target = tensor("out", shape, s.TensorType.INT8, scale, zero)
+        first = [tensor(f"first{at}", data.shape, s.TensorType.INT32, data=data) for at, data in enumerate(before)]
+        targets = [tensor(f"out{at}" if at else "out", shape, s.TensorType.INT8, scale, zero)
+                   for at, (shape, scale, zero) in enumerate([output, *more])]
         graph, operator, opcode, whole = s.SubGraphT(), s.OperatorT(), s.OperatorCodeT(), s.ModelT()
-        operator.opcodeIndex, operator.inputs, operator.outputs = 0, sources + fixed, [target]
+        operator.opcodeIndex, operator.inputs, operator.outputs = 0, first + sources + fixed, targets
         operator.builtinOptionsType, operator.builtinOptions = options_type, options
         opcode.builtinCode, opcode.deprecatedBuiltinCode, opcode.version = code, min(code, 127), 1 if code == op_hard_swish else 2
-        graph.tensors, graph.inputs, graph.outputs, graph.operators = tensors, sources, [target], [operator]
+        graph.tensors, graph.inputs, graph.outputs, graph.operators = tensors, sources, targets[-1:], [operator]
         whole.version, whole.operatorCodes, whole.subgraphs, whole.buffers = 3, [opcode], [graph], buffers
         builder = flatbuffers.Builder(0)
         builder.Finish(whole.Pack(builder), b"TFL3")
@@ -105,8 +107,23 @@ def write():
               ((1, 9, 11, 7), 0.031, 5), [np.array([9, 11], np.int32)]),
         model("bilinear corners", op.RESIZE_BILINEAR, *options("ResizeBilinearOptions", alignCorners=True), [a],
               ((1, 9, 11, 7), 0.031, 5), [np.array([9, 11], np.int32)]),
+        model("strided slice", op.STRIDED_SLICE, *options("StridedSliceOptions"), [a], ((1, 2, 3, 7), 0.031, 5),
+              [numbers(0, 1, 0, 0), numbers(1, 5, 6, 7), numbers(1, 2, 2, 1)]),
+        model("strided slice, open", op.STRIDED_SLICE, *options("StridedSliceOptions", beginMask=9, endMask=9), [a],
+              ((1, 3, 5, 7), 0.031, 5), [numbers(1, -4, 1, 3), numbers(0, -1, 100, 2), numbers(1, 1, 1, 1)]),
+        model("strided slice, dropped", op.STRIDED_SLICE,
+              *options("StridedSliceOptions", beginMask=1, endMask=1, shrinkAxisMask=4), [a], ((1, 5, 7), 0.031, 5),
+              [numbers(0, 0, -2, 0), numbers(0, 5, 0, 7), numbers(1, 1, 1, 1)]),
+        model("split", op.SPLIT, *options("SplitOptions", numSplits=3), [a], ((1, 5, 2, 7), 0.031, 5), (),
+              [np.array(2, np.int32)], [((1, 5, 2, 7), 0.031, 5)] * 2),
+        model("split in sizes", op.SPLIT_V, *options("SplitVOptions", numSplits=2), [a], ((1, 5, 6, 2), 0.031, 5),
+              [numbers(2, -1), np.array(-1, np.int32)], (), [((1, 5, 6, 5), 0.031, 5)]),
     ]
     PATH.write_text(json.dumps(cases, indent=0) + "\n")
+
+
+def numbers(*values):
+    return np.array(values, np.int32)
 
 
 def run():

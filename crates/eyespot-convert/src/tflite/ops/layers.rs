@@ -88,9 +88,9 @@ fn conv_data(
         return Err(node.error("its bias has another length than its output has channels"));
     }
     match (reader.element(input), weights.kind) {
-        (Element::F32, Type::F32 | Type::F16) => {
+        (Element::F32, Type::F32 | Type::F16 | Type::I8) => {
             let bias = bias.map_or(Some(vec![0.0; channels]), Source::floats);
-            match (weights.floats(), bias) {
+            match (weights.floats().or_else(|| dequantized(&weights, channels, depthwise)), bias) {
                 (Some(weights), Some(bias)) if bias.len() == channels => {
                     Ok(ConvData::F32 { weights, bias, activation: fused(node, activation)? })
                 }
@@ -136,6 +136,21 @@ fn conv_data(
         }
         _ => Err(node.error("its input and its weights have types that don't go together")),
     }
+}
+
+/// Weights that are stored in bytes only (quantised for a "dynamic range"), as floats.
+fn dequantized(weights: &Source<'_>, channels: usize, depthwise: bool) -> Option<Vec<f32>> {
+    let (data, scales) = (weights.bytes(), &weights.scales);
+    if scales.len() != 1 && scales.len() != channels {
+        return None;
+    }
+    let count = data.len() / channels.max(1);
+    let value = |(at, &value): (usize, &i8)| {
+        let channel = if depthwise { at % channels } else { at / count };
+        let zero = weights.zeros.get(channel % weights.zeros.len().max(1)).copied().unwrap_or(0);
+        (i64::from(value) - zero) as f32 * scales[channel % scales.len()]
+    };
+    Some(data.iter().enumerate().map(value).collect())
 }
 
 pub(super) fn fully_connected(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {

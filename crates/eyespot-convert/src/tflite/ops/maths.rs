@@ -3,11 +3,11 @@
 use eyespot_nn::graph::{Activation, BinaryKind, BinaryNumbers, Element, SoftmaxNumbers};
 
 use super::super::reader::{Node, Reader, Type};
-use super::{Done, clamp, fused, set};
+use super::{Done, clamp, fused};
+use crate::ConvertError;
 use crate::builder::image_sizes;
 use crate::fixed::{self, apply, binary_numbers, multiplier, table};
 use crate::ir::{Op, Quant};
-use crate::view::View;
 
 pub(super) fn binary(reader: &mut Reader<'_>, node: &Node<'_>, kind: BinaryKind) -> Done {
     let (mut a, mut b) = (reader.view(node.input(0)?)?, reader.view(node.input(1)?)?);
@@ -59,7 +59,8 @@ fn leaky_relu(from: Quant, to: Quant, slope: f32) -> Vec<i8> {
         .map(|value| {
             let value = value - i32::from(from.zero);
             let (multiplier, shift) = if value >= 0 { positive } else { negative };
-            (eyespot_nn::scale_by(value, multiplier, shift) + i32::from(to.zero)).clamp(-128, 127) as i8
+            let scaled = eyespot_nn::scale_by(value, multiplier, shift);
+            scaled.saturating_add(i32::from(to.zero)).clamp(-128, 127) as i8
         })
         .collect()
 }
@@ -96,7 +97,7 @@ pub(super) fn quantize(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
             let table = (-128i32..=127)
                 .map(|value| {
                     let scaled = eyespot_nn::scale_by(value - i32::from(from.zero), multiplier, shift);
-                    (scaled + i32::from(to.zero)).clamp(-128, 127) as i8
+                    scaled.saturating_add(i32::from(to.zero)).clamp(-128, 127) as i8
                 })
                 .collect();
             reader.graph.push(&node.name, Op::Table { input, output, table });
@@ -108,11 +109,12 @@ pub(super) fn quantize(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
 pub(super) fn dequantize(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
     let index = node.input(0)?;
     let source = reader.source(index)?.clone();
-    // Weights in half precision.
-    if let (Type::F16, Some(values)) = (source.kind, source.floats().filter(|values| !values.is_empty())) {
-        let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let id = reader.graph.constant(&source.name, image_sizes(&source.shape), Element::F32, None, data)?;
-        return set(reader, node, View::dense(id, source.shape));
+    // Weights in half precision: what reads them makes floats of them.
+    if source.kind == Type::F16 && !source.data.is_empty() {
+        let output = node.outputs.first().and_then(|&output| reader.sources.get_mut(output));
+        let output = output.ok_or(ConvertError::Damaged("an operator has no output"))?;
+        (output.kind, output.data) = (source.kind, source.data);
+        return Ok(());
     }
     let view = reader.view(index)?;
     let input = reader.graph.dense(&node.name, &view, image_sizes(&view.shape))?;

@@ -44,7 +44,10 @@ pub(super) fn add(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
         34 | 60 => shapes::pad(reader, node),
         39 => shapes::transpose(reader, node),
         40 => pool::mean(reader, node),
+        45 => shapes::strided_slice(reader, node),
+        49 => shapes::split(reader, node, false),
         65 => shapes::slice(reader, node),
+        102 => shapes::split(reader, node, true),
         114 => maths::quantize(reader, node),
         code => Err(ConvertError::Operator { layer: node.name.clone(), operator: operator_name(code) }),
     }
@@ -57,8 +60,6 @@ fn operator_name(code: i32) -> String {
         32 => "CUSTOM",
         36 => "GATHER",
         42 => "DIV",
-        45 => "STRIDED_SLICE",
-        49 => "SPLIT",
         56 => "ARG_MAX",
         67 => "TRANSPOSE_CONV",
         83 => "PACK",
@@ -141,8 +142,8 @@ fn clamp(node: &Node<'_>, code: u8, quant: Quant) -> Result<[i8; 2], ConvertErro
     }
 }
 
-fn set(reader: &mut Reader<'_>, node: &Node<'_>, view: View) -> Done {
-    let index = *node.outputs.first().ok_or(ConvertError::Damaged("an operator has no output"))?;
-    reader.views.insert(index, view);
+fn set(reader: &mut Reader<'_>, node: &Node<'_>, index: usize, view: View) -> Done {
+    let output = *node.outputs.get(index).ok_or(ConvertError::Damaged("an operator lacks an output"))?;
+    reader.views.insert(output, view);
     Ok(())
 }

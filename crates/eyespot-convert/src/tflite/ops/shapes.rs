@@ -56,7 +56,7 @@ pub(super) fn reshape(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
             View::dense(id, shape)
         }
     };
-    set(reader, node, reshaped)
+    set(reader, node, 0, reshaped)
 }
 
 pub(super) fn transpose(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
@@ -64,7 +64,7 @@ pub(super) fn transpose(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
     let order = reader.source(node.input(1)?)?.integers().unwrap_or_default();
     let order: Vec<usize> = order.iter().map(|&axis| usize::try_from(axis).unwrap_or(usize::MAX)).collect();
     let view = view.transposed(&order).ok_or_else(|| node.error("its order of axes is not fixed"))?;
-    set(reader, node, view)
+    set(reader, node, 0, view)
 }
 
 pub(super) fn slice(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
@@ -79,7 +79,77 @@ pub(super) fn slice(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
         view =
             view.sliced(axis, start, count, 1).ok_or_else(|| node.error("it reaches outside its input"))?;
     }
-    set(reader, node, view)
+    set(reader, node, 0, view)
+}
+
+/// Entries of each axis, some distance apart.
+pub(super) fn strided_slice(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
+    let mut view = reader.view(node.input(0)?)?;
+    let list = |index| Ok(reader.source(node.input(index)?)?.integers().unwrap_or_default());
+    let (starts, ends, steps): (Vec<i64>, Vec<i64>, Vec<i64>) = (list(1)?, list(2)?, list(3)?);
+    let mask = |index| node.option(index, 0);
+    let (open_start, open_end, dropped) = (mask(0)?, mask(1)?, mask(4)?);
+    if mask(2)? != 0 || mask(3)? != 0 || steps.len() > view.shape.len() {
+        return Err(node.error("new axes and ellipses are not supported"));
+    }
+    if starts.len() != steps.len() || ends.len() != steps.len() {
+        return Err(node.error("its place is not fixed"));
+    }
+    for (axis, ((&start, &end), &step)) in starts.iter().zip(&ends).zip(&steps).enumerate() {
+        let size = view.shape[axis] as i64;
+        let place = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
+        let is = |mask: i32| mask & 1 << axis != 0;
+        let start = if is(open_start) { 0 } else { place(start) };
+        let end = match (is(dropped), is(open_end)) {
+            (true, _) => start.saturating_add(1),
+            (false, true) => size,
+            (false, false) => place(end),
+        };
+        let (start, end) =
+            if is(dropped) { (start, end) } else { (start.clamp(0, size), end.clamp(0, size)) };
+        if step < 1 || end <= start || start < 0 {
+            return Err(node.error("it is empty, outside its input or goes backwards"));
+        }
+        let count = (end - start).div_euclid(step) + i64::from((end - start) % step != 0);
+        let part = view.sliced(axis, start as usize, count as usize, step as usize);
+        view = part.ok_or_else(|| node.error("it reaches outside its input"))?;
+    }
+    for axis in (0..steps.len()).rev().filter(|axis| dropped & 1 << axis != 0) {
+        view = view.without(axis).ok_or_else(|| node.error("an axis that it drops is not 1"))?;
+    }
+    set(reader, node, 0, view)
+}
+
+/// Parts of an axis: equal ones, or of given sizes.
+pub(super) fn split(reader: &mut Reader<'_>, node: &Node<'_>, sizes: bool) -> Done {
+    let (source, place) = if sizes { (0, 2) } else { (1, 0) };
+    let view = reader.view(node.input(source)?)?;
+    let fixed = || node.error("its axis or its sizes are not fixed");
+    let axis = reader.source(node.input(place)?)?.integers();
+    let axis = axis.and_then(|axis| i32::try_from(*axis.first()?).ok()).ok_or_else(fixed)?;
+    let axis = axis_of(node, axis, view.shape.len())?;
+    let (size, count) = (view.shape[axis], node.outputs.len().max(1));
+    let sizes = if sizes {
+        let sizes = reader.source(node.input(1)?)?.integers().ok_or_else(fixed)?;
+        // One may be what the others leave.
+        let known: i64 =
+            sizes.iter().filter(|&&size| size > 0).fold(0, |sum, &size| sum.saturating_add(size));
+        let rest = (size as i64).saturating_sub(known);
+        sizes.iter().map(|&size| usize::try_from(if size < 0 { rest } else { size }).unwrap_or(0)).collect()
+    } else {
+        vec![size / count; count]
+    };
+    let wrong = || node.error("its parts don't fit its input");
+    let whole = sizes.iter().try_fold(0_usize, |sum, &part| sum.checked_add(part));
+    if whole != Some(size) || sizes.len() != node.outputs.len() {
+        return Err(wrong());
+    }
+    let mut start = 0;
+    for (index, size) in sizes.into_iter().enumerate() {
+        set(reader, node, index, view.sliced(axis, start, size, 1).ok_or_else(wrong)?)?;
+        start += size;
+    }
+    Ok(())
 }
 
 pub(super) fn pad(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {

@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use base64::Engine as _;
+
 /// The folder with real data; `None`, and a loud line, where there is none.
 pub fn data() -> Option<PathBuf> {
     let path = std::env::var_os("EYESPOT_DATA").map_or_else(
@@ -72,21 +74,7 @@ pub fn arena(bytes: usize) -> Vec<u64> {
     vec![0; bytes.div_ceil(8)]
 }
 
-/// Numbers in base 64 without padding rules: enough for what Python writes.
+/// Bytes in base 64.
 pub fn base64(text: &str) -> Vec<u8> {
-    let digit = |c: u8| match c {
-        b'A'..=b'Z' => Some(c - b'A'),
-        b'a'..=b'z' => Some(c - b'a' + 26),
-        b'0'..=b'9' => Some(c - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    };
-    let digits: Vec<u32> = text.bytes().filter_map(digit).map(u32::from).collect();
-    let mut bytes = Vec::new();
-    for group in digits.chunks(4) {
-        let bits = group.iter().fold(0, |bits, digit| bits << 6 | digit) << (6 * (4 - group.len()));
-        bytes.extend(bits.to_be_bytes()[1..].iter().take(group.len() - 1));
-    }
-    bytes
+    base64::engine::general_purpose::STANDARD.decode(text).unwrap()
 }

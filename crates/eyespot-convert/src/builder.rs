@@ -90,6 +90,20 @@ impl Graph {
         Ok(id)
     }
 
+    /// A view with another shape, copied only if it has to be.
+    pub(crate) fn reshaped(
+        &mut self,
+        name: &str,
+        view: &View,
+        shape: Vec<usize>,
+    ) -> Result<View, ConvertError> {
+        if let Some(reshaped) = view.reshaped(&shape) {
+            return Ok(reshaped);
+        }
+        let id = self.dense(name, view, image_sizes(&view.shape))?;
+        Ok(View::dense(id, shape))
+    }
+
     /// A view whose values are all of a tensor in some order: the tensor itself, or a copy.
     pub(crate) fn whole(&mut self, name: &str, view: &View) -> Result<View, ConvertError> {
         if view.covers(self.tensors[view.tensor].shape.len()) {

@@ -65,6 +65,17 @@ impl View {
         Some(view)
     }
 
+    /// Parts of an axis, which they fill.
+    pub(crate) fn parts(&self, axis: usize, sizes: &[usize]) -> Option<Vec<Self>> {
+        let mut start = 0_usize;
+        let mut parts = Vec::with_capacity(sizes.len());
+        for &size in sizes {
+            parts.push(self.sliced(axis, start, size, 1)?);
+            start += size;
+        }
+        (start == *self.shape.get(axis)?).then_some(parts)
+    }
+
     /// The same values again and again along axes of size 1, and along axes that are missing in front.
     pub(crate) fn broadcast(&self, shape: &[usize]) -> Option<Self> {
         let mut strides = vec![0; shape.len().checked_sub(self.shape.len())?];

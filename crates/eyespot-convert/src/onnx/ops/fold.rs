@@ -43,11 +43,9 @@ pub(super) fn value(reader: &Reader, node: &Node) -> Option<Constant> {
             reshaped(first, shape)?
         }
         "Squeeze" => {
-            let rank = first.shape.len() as i64;
-            let axes = inputs.get(1).map(|axes| axes.integers()).or_else(|| Some(node.integers("axes")));
-            let axes = axes.flatten().map(<[i64]>::to_vec);
-            let dropped = |at: usize, size: usize| match &axes {
-                Some(axes) => axes.iter().any(|&axis| axis == at as i64 || axis + rank == at as i64),
+            let (rank, axes) = (first.shape.len() as i64, axes());
+            let dropped = |at: usize, size: usize| match axes {
+                Some(axes) => axes.contains(&(at as i64)) || axes.contains(&(at as i64 - rank)),
                 None => size == 1,
             };
             let sizes = first.shape.iter().copied().enumerate();

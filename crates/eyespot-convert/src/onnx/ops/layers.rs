@@ -47,6 +47,13 @@ pub(super) fn touches(pads: Pads, kernel: [usize; 2], dilation: [usize; 2]) -> b
     (0..4).all(|side| pads[side] < reach(side % 2))
 }
 
+/// A bias for each output channel, zeros where there is none.
+fn bias(reader: &Reader, node: &Node, channels: usize) -> Result<Vec<f32>, ConvertError> {
+    let Some(name) = node.optional(2) else { return Ok(vec![0.0; channels]) };
+    let bias = reader.constants.get(name).and_then(Constant::floats).filter(|bias| bias.len() == channels);
+    Ok(bias.ok_or_else(|| node.error("its bias does not fit its weights"))?.to_vec())
+}
+
 pub(super) fn conv(reader: &mut Reader, node: &Node) -> Done {
     let source = node.input(0)?;
     // Padding that was written as an operator of its own goes into the window.
@@ -80,14 +87,7 @@ pub(super) fn conv(reader: &mut Reader, node: &Node) -> Done {
             })
             .collect()
     };
-    let bias = match node.optional(2) {
-        None => vec![0.0; channels],
-        Some(name) => {
-            let bias =
-                reader.constants.get(name).and_then(Constant::floats).filter(|bias| bias.len() == channels);
-            bias.ok_or_else(|| node.error("its bias does not fit its weights"))?.to_vec()
-        }
-    };
+    let bias = bias(reader, node, channels)?;
     // Padding that a window can lie in is written.
     let (view, pads) = if touches(pads, [kh, kw], dilation) {
         (view, pads)
@@ -126,14 +126,7 @@ pub(super) fn gemm(reader: &mut Reader, node: &Node) -> Done {
     } else {
         (0..channels).flat_map(|channel| (0..depth).map(move |at| values[at * channels + channel])).collect()
     };
-    let bias = match node.optional(2) {
-        None => vec![0.0; channels],
-        Some(name) => {
-            let bias =
-                reader.constants.get(name).and_then(Constant::floats).filter(|bias| bias.len() == channels);
-            bias.ok_or_else(|| node.error("its bias does not fit its weights"))?.to_vec()
-        }
-    };
+    let bias = bias(reader, node, channels)?;
     dense(reader, node, &view, channels, weights, bias)
 }
 

@@ -46,13 +46,7 @@ pub(super) fn reshape(reader: &mut Reader, node: &Node) -> Done {
         shape =
             original.ok_or_else(|| node.error("its shape has another number of values than its input"))?;
     }
-    let reshaped = match view.reshaped(&shape) {
-        Some(reshaped) => reshaped,
-        None => {
-            let id = reader.graph.dense(&node.name, &view, image_sizes(&view.shape))?;
-            View::dense(id, shape)
-        }
-    };
+    let reshaped = reader.graph.reshaped(&node.name, &view, shape)?;
     set(reader, node, 0, reshaped)
 }
 
@@ -137,16 +131,8 @@ pub(super) fn split(reader: &mut Reader, node: &Node) -> Done {
             (0..count).map(|at| part.min(size.saturating_sub(at * part))).collect::<Vec<_>>()
         }
     };
-    let wrong = || node.error("its parts don't fit its input");
-    if sizes.iter().try_fold(0_usize, |sum, &part| sum.checked_add(part)) != Some(size) {
-        return Err(wrong());
-    }
-    let mut start = 0;
-    for (index, size) in sizes.into_iter().enumerate() {
-        set(reader, node, index, view.sliced(axis, start, size, 1).ok_or_else(wrong)?)?;
-        start += size;
-    }
-    Ok(())
+    let parts = view.parts(axis, &sizes).ok_or_else(|| node.error("its parts don't fit its input"))?;
+    parts.into_iter().enumerate().try_for_each(|(index, part)| set(reader, node, index, part))
 }
 
 pub(super) fn concat(reader: &mut Reader, node: &Node) -> Done {

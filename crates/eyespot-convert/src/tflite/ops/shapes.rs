@@ -3,7 +3,6 @@
 use super::super::reader::{Node, Reader};
 use super::{Done, set};
 use crate::ConvertError;
-use crate::builder::image_sizes;
 use crate::ir::Op;
 use crate::view::{View, count};
 
@@ -49,13 +48,7 @@ pub(super) fn reshape(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
     if count(&shape) != view.len() {
         return Err(node.error("it changes the number of values"));
     }
-    let reshaped = match view.reshaped(&shape) {
-        Some(reshaped) => reshaped,
-        None => {
-            let id = reader.graph.dense(&node.name, &view, image_sizes(&view.shape))?;
-            View::dense(id, shape)
-        }
-    };
+    let reshaped = reader.graph.reshaped(&node.name, &view, shape)?;
     set(reader, node, 0, reshaped)
 }
 
@@ -135,21 +128,14 @@ pub(super) fn split(reader: &mut Reader<'_>, node: &Node<'_>, sizes: bool) -> Do
         let known: i64 =
             sizes.iter().filter(|&&size| size > 0).fold(0, |sum, &size| sum.saturating_add(size));
         let rest = (size as i64).saturating_sub(known);
-        sizes.iter().map(|&size| usize::try_from(if size < 0 { rest } else { size }).unwrap_or(0)).collect()
+        let part = |&size: &i64| usize::try_from(if size < 0 { rest } else { size }).unwrap_or(0);
+        sizes.iter().map(part).collect::<Vec<_>>()
     } else {
         vec![size / count; count]
     };
-    let wrong = || node.error("its parts don't fit its input");
-    let whole = sizes.iter().try_fold(0_usize, |sum, &part| sum.checked_add(part));
-    if whole != Some(size) || sizes.len() != node.outputs.len() {
-        return Err(wrong());
-    }
-    let mut start = 0;
-    for (index, size) in sizes.into_iter().enumerate() {
-        set(reader, node, index, view.sliced(axis, start, size, 1).ok_or_else(wrong)?)?;
-        start += size;
-    }
-    Ok(())
+    let parts = view.parts(axis, &sizes).filter(|parts| parts.len() == node.outputs.len());
+    let parts = parts.ok_or_else(|| node.error("its parts don't fit its input"))?;
+    parts.into_iter().enumerate().try_for_each(|(index, part)| set(reader, node, index, part))
 }
 
 pub(super) fn pad(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {

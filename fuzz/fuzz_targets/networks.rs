@@ -13,7 +13,7 @@ pub fn load_and_run(bytes: &[u8]) {
     let (Ok(model), Ok(header)) = (loaded, &header) else {
         return assert_eq!(loaded.is_ok(), header.as_ref().is_ok_and(|header| header.description().is_ok()));
     };
-    if model.arena_bytes() > 1 << 20 || model.info().macs > 1 << 22 || model.layers().count() > 64 {
+    if model.arena_bytes() > 1 << 16 || model.info().macs > 1 << 22 || model.layers().count() > 64 {
         return;
     }
     for make in [Network::new, Network::plain] {

@@ -11,6 +11,7 @@ mod plan;
 mod quantize;
 mod record;
 mod sample;
+mod sides;
 mod tflite;
 mod view;
 mod write;

@@ -162,7 +162,9 @@ fn every_operator_equals_the_interpreter() {
 fn weights_in_fewer_bits_give_nearly_the_same() {
     let Some(data) = data() else { return };
     let output = |graph: Graph, input: &[f32]| -> Vec<f32> {
-        let bytes = graph.build().unwrap().bytes;
+        let Converted { bytes, report } = graph.build().unwrap();
+        // The files have 218 transpositions: what is there for them alone is gone.
+        assert!(report.layers < 280, "{report}");
         let mut network = Network::on_host(Model::load(&bytes).unwrap(), Host::default());
         network.input_mut(0).f32().unwrap().copy_from_slice(input);
         network.run();

@@ -144,19 +144,37 @@ impl<'a> Reader<'a> {
         Ok(view)
     }
 
-    /// A new tensor for an output of the file, of its shape.
+    /// A new tensor for an output of the file, of a shape.
     pub(super) fn output(&mut self, node: &Node<'_>, shape: &[usize]) -> Result<usize, ConvertError> {
+        let (index, name, element, quant) = self.target(node)?;
+        let sizes = shape_of(image_sizes(shape));
+        let sizes =
+            sizes.ok_or_else(|| ConvertError::layer(&node.name, "its output is empty or too large"))?;
+        let id = self.graph.tensor(&name, sizes, element, quant);
+        self.views.insert(index, View::dense(id, shape.to_vec()));
+        Ok(id)
+    }
+
+    /// A new tensor for an output of the file, of the shape of a whole view and in its order.
+    pub(super) fn output_like(&mut self, node: &Node<'_>, view: &View) -> Result<usize, ConvertError> {
+        let (index, name, element, quant) = self.target(node)?;
+        let output = self.graph.like(&name, view, element, quant);
+        let id = output.tensor;
+        self.views.insert(index, output);
+        Ok(id)
+    }
+
+    /// An operator's first output: its index, name and type.
+    fn target(&self, node: &Node<'_>) -> Result<(usize, String, Element, Option<Quant>), ConvertError> {
         let index = *node.outputs.first().ok_or(ConvertError::Damaged("an operator has no output"))?;
-        let source = self.source(index)?.clone();
-        let (Some(element), Some(sizes)) = (source.element(), shape_of(image_sizes(shape))) else {
+        let source = self.source(index)?;
+        let Some(element) = source.element() else {
             return Err(ConvertError::layer(&node.name, "its output is neither int8, uint8 nor float"));
         };
         if element == Element::I8 && source.quant().is_none() {
             return Err(ConvertError::layer(&node.name, "its output has no single scale and zero point"));
         }
-        let id = self.graph.tensor(&source.name, sizes, element, source.quant());
-        self.views.insert(index, View::dense(id, shape.to_vec()));
-        Ok(id)
+        Ok((index, source.name.clone(), element, source.quant()))
     }
 }
 

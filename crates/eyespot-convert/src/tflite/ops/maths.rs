@@ -8,16 +8,13 @@ use crate::ConvertError;
 use crate::builder::image_sizes;
 use crate::fixed::{self, apply, binary_numbers, multiplier, table};
 use crate::ir::{Op, Quant};
+use crate::sides::{RowMajor, Sides};
 
 pub(super) fn binary(reader: &mut Reader<'_>, node: &Node<'_>, kind: BinaryKind) -> Done {
-    let (mut a, mut b) = (reader.view(node.input(0)?)?, reader.view(node.input(1)?)?);
-    if a.len() < b.len() && kind != BinaryKind::Sub {
-        std::mem::swap(&mut a, &mut b);
-    }
-    let sizes = image_sizes(&a.shape);
-    let left = reader.graph.dense(&node.name, &a, sizes)?;
-    let right = reader.graph.dense(&node.name, &b, image_sizes(&b.shape))?;
-    let output = reader.output(node, &a.shape)?;
+    let views = [reader.view(node.input(0)?)?, reader.view(node.input(1)?)?];
+    let commute = kind != BinaryKind::Sub;
+    let Sides { left, right, view } = reader.graph.sides::<RowMajor>(&node.name, views, commute)?;
+    let output = reader.output_like(node, &view)?;
     let activation = node.flag(0)?;
     let numbers = match reader.element(left) {
         Element::F32 => BinaryNumbers::F32(fused(node, activation)?),
@@ -35,8 +32,8 @@ pub(super) fn binary(reader: &mut Reader<'_>, node: &Node<'_>, kind: BinaryKind)
 /// A function of single values: a table, or an activation of floats.
 pub(super) fn unary(reader: &mut Reader<'_>, node: &Node<'_>, activation: Activation) -> Done {
     let view = reader.view(node.input(0)?)?;
-    let input = reader.graph.dense(&node.name, &view, image_sizes(&view.shape))?;
-    let output = reader.output(node, &view.shape)?;
+    let view = reader.graph.whole(&node.name, &view)?;
+    let (input, output) = (view.tensor, reader.output_like(node, &view)?);
     match reader.element(input) {
         Element::F32 => reader.graph.push(&node.name, Op::Activate { input, output, activation }),
         Element::I8 => {
@@ -87,8 +84,8 @@ pub(super) fn softmax(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
 
 pub(super) fn quantize(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
     let view = reader.view(node.input(0)?)?;
-    let input = reader.graph.dense(&node.name, &view, image_sizes(&view.shape))?;
-    let output = reader.output(node, &view.shape)?;
+    let view = reader.graph.whole(&node.name, &view)?;
+    let (input, output) = (view.tensor, reader.output_like(node, &view)?);
     match reader.element(input) {
         Element::F32 => reader.graph.push(&node.name, Op::Quantize { input, output }),
         Element::I8 => {
@@ -117,9 +114,10 @@ pub(super) fn dequantize(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
         return Ok(());
     }
     let view = reader.view(index)?;
-    let input = reader.graph.dense(&node.name, &view, image_sizes(&view.shape))?;
+    let view = reader.graph.whole(&node.name, &view)?;
+    let input = view.tensor;
     reader.quant(node, input)?;
-    let output = reader.output(node, &view.shape)?;
+    let output = reader.output_like(node, &view)?;
     reader.graph.push(&node.name, Op::Dequantize { input, output });
     Ok(())
 }

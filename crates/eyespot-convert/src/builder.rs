@@ -27,7 +27,7 @@ pub(crate) fn image_sizes(shape: &[usize]) -> [usize; 3] {
 }
 
 /// The axes of a copy between two views of one shape; the innermost last. `None` where there are more than five.
-fn axes(from: &View, to: &View) -> Option<[Axis; 5]> {
+pub(crate) fn axes(from: &View, to: &View) -> Option<[Axis; 5]> {
     let mut sides: Vec<(usize, usize, usize)> = from
         .shape
         .iter()
@@ -120,6 +120,26 @@ impl Graph {
         View { tensor, ..view.clone() }
     }
 
+    /// A new tensor of a shape, in memory in the order of a view, so that most copies between them move runs. `None` where
+    /// it is empty or too large.
+    pub(crate) fn in_order(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        view: &View,
+        (element, quant): (Element, Option<Quant>),
+    ) -> Option<View> {
+        let mut order: Vec<usize> = (0..shape.len()).collect();
+        order.sort_by_key(|&axis| std::cmp::Reverse(view.strides.get(axis)));
+        let ordered: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();
+        let tensor = self.tensor(name, shape_of(image_sizes(&ordered))?, element, quant);
+        let mut back = vec![0; shape.len()];
+        for (place, &axis) in order.iter().enumerate() {
+            back[axis] = place;
+        }
+        View::dense(tensor, ordered).transposed(&back)
+    }
+
     /// A tensor of constants.
     pub(crate) fn constant(
         &mut self,
@@ -138,6 +158,15 @@ impl Graph {
         self.push(name, Op::Constant { output, data });
         Ok(output)
     }
+}
+
+/// Zeros around an image: above, left, below, right.
+pub(crate) type Pads = [usize; 4];
+
+/// Does a window touch the image wherever it lies?
+pub(crate) fn touches(pads: Pads, kernel: [usize; 2], dilation: [usize; 2]) -> bool {
+    let reach = |axis: usize| kernel[axis].saturating_sub(1) * dilation[axis] + 1;
+    (0..4).all(|side| pads[side] < reach(side % 2))
 }
 
 /// Padding as TensorFlow's SAME does it: the output has `ceil(input / stride)` positions, the larger half of an odd

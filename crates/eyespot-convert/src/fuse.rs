@@ -1,9 +1,11 @@
-//! Passes that make a graph smaller: batch norms and activations go into the operators before them, gathered squares into the convolution
+//! Passes that make a graph smaller: padding goes into windows, batch norms and activations go into the operators before them, gathered squares into the convolution
 //! after them, and a convolution whose only reader is a max pooling keeps no more than a few rows.
 
 use eyespot_nn::graph::{Activation, Axis, BinaryKind, BinaryNumbers, PoolKind, PoolNumbers, Window};
 
+use crate::builder::{Pads, axes, touches};
 use crate::ir::{Conv, ConvData, CopyOp, Graph, Id, Op};
+use crate::view::View;
 
 /// How many operators and outputs read each tensor, views counted with what they look at.
 fn readers(graph: &Graph) -> Vec<usize> {
@@ -36,6 +38,74 @@ fn silu(graph: &mut Graph) {
         }
     }
     graph.drop_dead();
+}
+
+/// Padding that was written goes into the windows of those who read it: convolutions, and means, which count it.
+pub(crate) fn padding(graph: &mut Graph) {
+    for at in 0..graph.nodes.len() {
+        let (input, output, window) = match &graph.nodes[at].op {
+            Op::Conv(conv) => (conv.input, conv.output, conv.window),
+            Op::Pool(pool) if pool.kind == PoolKind::Average => (pool.input, pool.output, pool.window),
+            _ => continue,
+        };
+        let Some((inner, pads)) = padded(graph, input) else { continue };
+        let [kernel, stride, dilation, own] =
+            [window.kernel, window.stride, window.dilation, window.pad].map(|sides| sides.map(usize::from));
+        let [output, whole, part] = [output, input, inner].map(|id| sizes(graph, id));
+        let all = [pads[0] + own[0], pads[1] + own[1], pads[2], pads[3]];
+        let [Ok(top), Ok(left)] = [all[0], all[1]].map(u16::try_from) else { continue };
+        // Where the last window starts, in the image with its padding.
+        let last = [0, 1].map(|axis| (output[axis] - 1) * stride[axis]);
+        let touches =
+            touches(all, kernel, dilation) && (0..2).all(|axis| last[axis] < part[axis] + all[axis]);
+        // A mean counts what was written, but not what is outside of that too.
+        let inside = own == [0, 0] && (0..2).all(|axis| last[axis] + kernel[axis] <= whole[axis]);
+        if !touches || !inside && matches!(graph.nodes[at].op, Op::Pool(_)) {
+            continue;
+        }
+        match &mut graph.nodes[at].op {
+            Op::Conv(conv) => (conv.input, conv.window.pad) = (inner, [top, left]),
+            Op::Pool(pool) => {
+                (pool.input, pool.window.pad) = (inner, [top, left]);
+                pool.kind = PoolKind::AverageWithPadding;
+            }
+            _ => {}
+        }
+    }
+    graph.drop_dead();
+}
+
+fn sizes(graph: &Graph, id: Id) -> [usize; 3] {
+    let shape = graph.tensors[id].shape;
+    [shape.h, shape.w, shape.c].map(|size| size as usize)
+}
+
+/// The image inside a tensor that is zeros around one, and how many.
+fn padded(graph: &Graph, id: Id) -> Option<(Id, Pads)> {
+    let mut writers =
+        graph.nodes.iter().map(|node| &node.op).filter(|op| graph.root(op.output()) == graph.root(id));
+    let (Some(Op::Fill { .. }), Some(Op::Copy(copy)), None) =
+        (writers.next(), writers.next(), writers.next())
+    else {
+        return None;
+    };
+    let (whole, part) = (sizes(graph, id), sizes(graph, copy.input));
+    let [top, left] = [copy.to / (whole[1] * whole[2]), copy.to / whole[2] % whole[1]];
+    // The copy that puts the whole image there.
+    let place =
+        View::dense(copy.output, whole.to_vec()).sliced(0, top, part[0], 1)?.sliced(1, left, part[1], 1)?;
+    let from = View::dense(copy.input, part.to_vec());
+    let same = CopyOp {
+        input: copy.input,
+        output: copy.output,
+        from: 0,
+        to: place.offset,
+        axes: axes(&from, &place)?,
+        table: None,
+    };
+    let quant = |id: Id| graph.tensors[id].quant;
+    let fits = part[2] == whole[2] && *copy == same && quant(copy.input) == quant(id);
+    fits.then(|| (copy.input, [top, left, whole[0] - top - part[0], whole[1] - left - part[1]]))
 }
 
 /// A factor and a summand for each channel, or one for all, and what follows.

@@ -87,8 +87,9 @@ impl Graph {
         onnx::graph(model, size).map(Self::fused)
     }
 
-    /// Fewer operators of floats; those of integers stay as they are.
+    /// Fewer operators, with the same results.
     fn fused(mut self) -> Self {
+        fuse::padding(&mut self);
         fuse::norms(&mut self);
         fuse::activations(&mut self);
         fuse::squares(&mut self);

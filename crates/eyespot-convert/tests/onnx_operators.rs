@@ -95,6 +95,28 @@ fn every_operator_as_int8_loses_few_steps() {
     }
 }
 
+/// Of operators that others can take in nothing is left.
+#[test]
+fn operators_are_taken_in() {
+    let cases: Value = serde_json::from_str(include_str!("golden/onnx_operators.json")).unwrap();
+    for (name, layers) in [
+        ("conv and norm", 1),
+        ("norm that two read", 3),
+        ("conv and scale", 1),
+        ("conv and silu", 1),
+        ("matmul and bias", 1),
+        ("conv, padding that fits", 1),
+        ("conv, padding by an operator", 3),
+        ("padding for two", 4),
+        ("mean pool of padding, same upper", 3),
+        ("rows for any batch", 1),
+    ] {
+        let case = cases.as_array().unwrap().iter().find(|case| case["name"] == name).unwrap();
+        let graph = Graph::from_onnx(&base64(case["model"].as_str().unwrap()), None).unwrap();
+        assert_eq!(graph.build().unwrap().report.layers, layers, "{name}");
+    }
+}
+
 #[test]
 fn every_operator_equals_onnx_runtime() {
     let cases: Value = serde_json::from_str(include_str!("golden/onnx_operators.json")).unwrap();

@@ -18,9 +18,6 @@ use crate::view::View;
 /// Height and width.
 pub(crate) type Size = [usize; 2];
 
-/// Zeros around an image: above, left, below, right.
-type Pads = [usize; 4];
-
 /// Most values that a model's operators make of its constants: 256 MiB.
 const ROOM: usize = 1 << 26;
 
@@ -31,8 +28,6 @@ struct Reader {
     /// Values that may still become constants.
     room: usize,
     views: HashMap<String, View>,
-    /// Images whose padding has not been written yet: most who read them pad by themselves.
-    padded: HashMap<String, (View, Pads)>,
     /// Shapes of all values at the file's own size, and the size of its input, where another size is asked for.
     original: Option<Original>,
 }
@@ -47,10 +42,6 @@ struct Original {
 impl Reader {
     /// A value that was computed, or a constant made a tensor.
     fn view(&mut self, name: &str) -> Result<View, ConvertError> {
-        if let Some((view, pads)) = self.padded.remove(name) {
-            let view = self.write_padding(name, &view, pads)?;
-            self.views.insert(name.to_owned(), view);
-        }
         if let Some(view) = self.views.get(name) {
             return Ok(view.clone());
         }
@@ -86,9 +77,7 @@ pub(crate) fn graph(model: &Model, size: Option<Size>) -> Result<Graph, ConvertE
     match (size, own) {
         (Some(wanted), Some(own)) if wanted != own => {
             let first = run(model, own, None)?;
-            let mut shapes: HashMap<_, _> =
-                first.views.iter().map(|(name, view)| (name.clone(), view.shape.clone())).collect();
-            shapes.extend(first.padded.iter().map(|(name, (view, _))| (name.clone(), view.shape.clone())));
+            let shapes = first.views.iter().map(|(name, view)| (name.clone(), view.shape.clone())).collect();
             Ok(run(model, wanted, Some(Original { shapes, size: own, wanted }))?.graph)
         }
         (Some(size), _) | (None, Some(size)) => Ok(run(model, size, None)?.graph),
@@ -115,7 +104,6 @@ fn run(model: &Model, size: Size, original: Option<Original>) -> Result<Reader, 
         constants: model.constants.clone(),
         room: ROOM,
         views: HashMap::new(),
-        padded: HashMap::new(),
         original,
     };
     let own = own_size(model);

@@ -164,6 +164,21 @@ impl<'a> Reader<'a> {
         Ok(id)
     }
 
+    /// A new tensor for an output of the file, of a shape and in the order of a view.
+    pub(super) fn output_in_order(
+        &mut self,
+        node: &Node<'_>,
+        shape: &[usize],
+        view: &View,
+    ) -> Result<View, ConvertError> {
+        let (index, name, element, quant) = self.target(node)?;
+        let output = self.graph.in_order(&name, shape, view, (element, quant));
+        let output =
+            output.ok_or_else(|| ConvertError::layer(&node.name, "its output is empty or too large"))?;
+        self.views.insert(index, output.clone());
+        Ok(output)
+    }
+
     /// An operator's first output: its index, name and type.
     fn target(&self, node: &Node<'_>) -> Result<(usize, String, Element, Option<Quant>), ConvertError> {
         let index = *node.outputs.first().ok_or(ConvertError::Damaged("an operator has no output"))?;

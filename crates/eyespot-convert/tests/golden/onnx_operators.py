@@ -235,6 +235,17 @@ cases = [
     case("a size as a number", [node("Shape", "x", "s"), node("Gather", "s i", "g", axis=0), node("Squeeze", "g zero", "n"),
                                 node("Unsqueeze", "n zero", "u"), node("Sub", "u one", "v"), node("Slice", "x one u a", "y")],
          {"i": ints(-2), "zero": ints(0), "one": ints(1), "a": ints(2)}),
+    conv("conv, padding that fits", [5, 6, 3, 3], before=[PAD], constants={"widths": ints(0, 0, 1, 2, 0, 0, 0, 1)}),
+    conv("conv with padding of its own too", [5, 6, 5, 5], before=[PAD], strides=[2, 2], pads=[1, 1, 2, 2],
+         constants={"widths": ints(0, 0, 1, 2, 0, 0, 0, 1)}),
+    case("padding for two", [PAD, node("Conv", "p w", "c"), node("AveragePool", "p", "m", kernel_shape=[3, 3]),
+                             node("Concat", "c m", axis=1)],
+         {"widths": ints(0, 0, 1, 2, 0, 0, 0, 1), "w": noise(5, 6, 3, 3)}),
+    case("mean pool of padding, same upper", [PAD, node("AveragePool", "p", kernel_shape=[3, 3], strides=[2, 2],
+                                                        auto_pad="SAME_UPPER")],
+         {"widths": ints(0, 0, 0, 0, 0, 0, 1, 1)}),
+    case("mean pool of padding, ceil", [PAD, node("AveragePool", "p", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)],
+         {"widths": ints(0, 0, 1, 1, 0, 0, 0, 0)}),
 ]
 PATH.write_text(json.dumps(cases, indent=0) + "\n")
 print(len(cases), "cases,", PATH.stat().st_size, "bytes")

@@ -73,10 +73,6 @@ pub(super) fn value(reader: &Reader, node: &Node) -> Option<Constant> {
 
 /// The sizes of a value.
 fn sizes(reader: &Reader, name: &str) -> Option<Vec<usize>> {
-    if let Some((view, [top, left, bottom, right])) = reader.padded.get(name) {
-        let &[n, c, h, w] = view.shape.as_slice() else { return None };
-        return Some(vec![n, c, h + top + bottom, w + left + right]);
-    }
     let view = reader.views.get(name).map(|view| &view.shape);
     view.or_else(|| Some(&reader.constants.get(name)?.shape)).cloned()
 }

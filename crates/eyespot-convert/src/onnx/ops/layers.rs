@@ -2,11 +2,11 @@
 
 use eyespot_nn::graph::{Activation, Element, Window};
 
+use super::super::Reader;
 use super::super::model::{Constant, Node};
-use super::super::{Pads, Reader};
 use super::{Done, NO_IMAGE, set};
 use crate::ConvertError;
-use crate::builder::{positions, same, shape_of, window};
+use crate::builder::{Pads, positions, same, shape_of, touches, window};
 use crate::ir::{Conv, ConvData, Op};
 use crate::view::{View, count};
 
@@ -41,12 +41,6 @@ pub(super) fn pads(
     }
 }
 
-/// Does the window touch the image wherever it lies?
-pub(super) fn touches(pads: Pads, kernel: [usize; 2], dilation: [usize; 2]) -> bool {
-    let reach = |axis: usize| kernel[axis].saturating_sub(1) * dilation[axis] + 1;
-    (0..4).all(|side| pads[side] < reach(side % 2))
-}
-
 /// A bias for each output channel, zeros where there is none.
 fn bias(reader: &Reader, node: &Node, channels: usize) -> Result<Vec<f32>, ConvertError> {
     let Some(name) = node.optional(2) else { return Ok(vec![0.0; channels]) };
@@ -55,12 +49,7 @@ fn bias(reader: &Reader, node: &Node, channels: usize) -> Result<Vec<f32>, Conve
 }
 
 pub(super) fn conv(reader: &mut Reader, node: &Node) -> Done {
-    let source = node.input(0)?;
-    // Padding that was written as an operator of its own goes into the window.
-    let (view, extra) = match reader.padded.get(source) {
-        Some((view, pads)) => (view.clone(), *pads),
-        None => (reader.view(source)?, [0; 4]),
-    };
+    let view = reader.view(node.input(0)?)?;
     let &[1, c, h, w] = view.shape.as_slice() else { return Err(node.error(NO_IMAGE)) };
     let weights =
         reader.constants.get(node.input(1)?).ok_or_else(|| node.error("its weights are not constant"))?;
@@ -74,7 +63,6 @@ pub(super) fn conv(reader: &mut Reader, node: &Node) -> Done {
     }
     let (stride, dilation) = (node.pair("strides", 1)?, node.pair("dilations", 1)?);
     let pads = pads(node, [h, w], [kh, kw], stride, dilation)?;
-    let pads: Pads = std::array::from_fn(|side| pads[side] + extra[side]);
     let taps = kh * kw;
     // To taps, then channels within a tap.
     let data = if depthwise {

@@ -8,10 +8,10 @@ mod shapes;
 
 use eyespot_nn::graph::{Activation, BinaryKind, Element, PoolKind};
 
+use super::Reader;
 use super::model::{Attribute, Constant, Node};
-use super::{Pads, Reader};
 use crate::ConvertError;
-use crate::builder::shape_of;
+use crate::builder::{Pads, shape_of};
 use crate::ir::Op;
 use crate::view::{View, count};
 

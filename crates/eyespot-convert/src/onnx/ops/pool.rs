@@ -2,11 +2,11 @@
 
 use eyespot_nn::graph::{Activation, PoolKind, PoolNumbers};
 
+use super::super::Reader;
 use super::super::model::Node;
-use super::super::{Pads, Reader};
-use super::layers::{pads, touches};
+use super::layers::pads;
 use super::{Done, NO_IMAGE, set};
-use crate::builder::{positions, window};
+use crate::builder::{positions, touches, window};
 use crate::ir::{Op, Pool};
 
 pub(super) fn pool(reader: &mut Reader, node: &Node, kind: PoolKind) -> Done {
@@ -18,21 +18,10 @@ pub(super) fn pool(reader: &mut Reader, node: &Node, kind: PoolKind) -> Done {
     if node.pair("dilations", 1)? != [1, 1] {
         return Err(node.error("dilated pooling is not supported"));
     }
-    let source = node.input(0)?;
-    let (view, extra) = match reader.padded.get(source) {
-        // Zeros that were written are counted in a mean.
-        Some((view, pads))
-            if kind == PoolKind::Average
-                && node.integers("pads").is_none_or(|own| own.iter().all(|&pad| pad == 0)) =>
-        {
-            (view.clone(), *pads)
-        }
-        _ => (reader.view(source)?, [0; 4]),
-    };
+    let view = reader.view(node.input(0)?)?;
     let &[1, _, h, w] = view.shape.as_slice() else { return Err(node.error(NO_IMAGE)) };
-    let own = pads(node, [h, w], kernel, stride, [1, 1])?;
-    let pads: Pads = std::array::from_fn(|side| own[side] + extra[side]);
-    let counted = extra != [0; 4] || node.integer("count_include_pad", 0) != 0;
+    let pads = pads(node, [h, w], kernel, stride, [1, 1])?;
+    let counted = pads != [0; 4] && node.integer("count_include_pad", 0) != 0;
     let (view, pads) = if touches(pads, kernel, [1, 1]) {
         (view, pads)
     } else if kind == PoolKind::Average && counted {

@@ -5,7 +5,6 @@ use eyespot_nn::graph::Element;
 use super::super::model::Node;
 use super::super::{Reader, shuffle};
 use super::{Done, set};
-use crate::builder::{image_sizes, shape_of};
 use crate::ir::Op;
 use crate::view::{View, count};
 
@@ -152,19 +151,9 @@ pub(super) fn concat(reader: &mut Reader, node: &Node) -> Done {
         let output = reader.new_image(node, [h, w, c])?;
         View::channels_first(output, [h, w, c])
     } else {
-        // In memory in the order of the first input, so that most copies move runs.
-        let mut order: Vec<usize> = (0..rank).collect();
-        order.sort_by_key(|&at| std::cmp::Reverse(first.strides[at]));
-        let ordered: Vec<usize> = order.iter().map(|&at| shape[at]).collect();
-        let sizes =
-            shape_of(image_sizes(&ordered)).ok_or_else(|| node.error("its output is empty or too large"))?;
-        let output = reader.graph.tensor(node.output(0)?, sizes, Element::F32, None);
-        let dense = View::dense(output, ordered);
-        let mut back = vec![0; rank];
-        for (place, &at) in order.iter().enumerate() {
-            back[at] = place;
-        }
-        dense.transposed(&back).ok_or_else(|| node.error("its inputs don't fit each other"))?
+        let order = (Element::F32, None);
+        let whole = reader.graph.in_order(node.output(0)?, &shape, first, order);
+        whole.ok_or_else(|| node.error("its output is empty or too large"))?
     };
     let mut start = 0;
     for view in &views {
@@ -191,8 +180,8 @@ pub(super) fn pad(reader: &mut Reader, node: &Node) -> Done {
     if view.shape.len() != 4 || pads.iter().any(|pad| !(0..1 << 16).contains(pad)) {
         return Err(node.error("padding is only supported around images"));
     }
-    reader.padded.insert(node.output(0)?.clone(), (view, pads.map(|pad| pad as usize)));
-    Ok(())
+    let padded = reader.write_padding(&node.name, &view, pads.map(|pad| pad as usize))?;
+    set(reader, node, 0, padded)
 }
 
 pub(super) fn resize(reader: &mut Reader, node: &Node) -> Done {

@@ -4,7 +4,7 @@ use super::super::reader::{Node, Reader};
 use super::{Done, set};
 use crate::ConvertError;
 use crate::ir::Op;
-use crate::view::{View, count};
+use crate::view::count;
 
 pub(super) fn concat(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
     let shape = reader.output_shape(node)?;
@@ -12,8 +12,9 @@ pub(super) fn concat(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
     if node.flag(1)? != 0 {
         return Err(node.error("a concatenation with an activation"));
     }
-    let output = reader.output(node, &shape)?;
-    let whole = View::dense(output, shape.clone());
+    let first = reader.view(node.input(0)?)?;
+    let whole = reader.output_in_order(node, &shape, &first)?;
+    let quant = reader.graph.tensors[whole.tensor].quant;
     let mut start = 0;
     for &index in &node.inputs {
         let view = reader.view(index)?;
@@ -22,7 +23,7 @@ pub(super) fn concat(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
         let size = view.shape.get(axis).copied().unwrap_or(0);
         let part = whole.sliced(axis, start, size, 1).filter(|_| fits);
         let part = part.ok_or_else(|| node.error("its inputs don't fit its output"))?;
-        if reader.graph.tensors[view.tensor].quant != reader.graph.tensors[output].quant {
+        if reader.graph.tensors[view.tensor].quant != quant {
             return Err(node.error("its inputs are quantised differently from its output"));
         }
         reader.graph.copy(&node.name, &view, &part)?;
@@ -148,9 +149,12 @@ pub(super) fn pad(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
         return Err(node.error("its widths are not fixed"));
     }
     let shape = reader.output_shape(node)?;
-    let output = reader.output(node, &shape)?;
-    reader.graph.push(&node.name, Op::Fill { output });
-    let mut inner = View::dense(output, shape);
+    if shape.len() != view.shape.len() {
+        return Err(node.error("its widths don't fit"));
+    }
+    let whole = reader.output_in_order(node, &shape, &view)?;
+    reader.graph.push(&node.name, Op::Fill { output: whole.tensor });
+    let mut inner = whole;
     for (axis, &size) in view.shape.iter().enumerate() {
         let before = usize::try_from(pads[2 * axis]).unwrap_or(usize::MAX);
         inner = inner.sliced(axis, before, size, 1).ok_or_else(|| node.error("its widths don't fit"))?;

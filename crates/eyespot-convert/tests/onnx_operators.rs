@@ -64,15 +64,25 @@ fn loss_of_int8(case: &Value) -> Option<f32> {
     if model.output(outputs.len()).is_some() {
         return None;
     }
-    let mut network = Network::new(model, arena(model.arena_bytes())).unwrap();
     let port = model.input(0).unwrap();
-    for (to, value) in network.input_mut(0).i8().unwrap().iter_mut().zip(&input) {
-        *to = (value / port.scale + f32::from(port.zero_point)).round() as i8;
+    let steps = |value: f32| (value / port.scale + f32::from(port.zero_point)).round() as i8;
+    macro_rules! run {
+        ($network:expr) => {{
+            let mut network = $network;
+            let to = network.input_mut(0).i8().unwrap();
+            to.iter_mut().zip(&input).for_each(|(to, &value)| *to = steps(value));
+            network.run();
+            (0..outputs.len()).map(|index| network.output(index).i8().unwrap().to_vec()).collect::<Vec<_>>()
+        }};
     }
-    network.run();
+    let found = run!(Network::new(model, arena(model.arena_bytes())).unwrap());
+    for level in Level::all() {
+        let same = run!(Network::on_host(model, Host { threads: 2, level })) == found;
+        assert!(same, "{} {}", case["name"], level.name());
+    }
     let mut worst = 0f32;
-    for (index, expected) in outputs.iter().map(floats).enumerate() {
-        let (port, output) = (model.output(index).unwrap(), network.output(index).i8().unwrap());
+    for (index, (output, expected)) in found.iter().zip(outputs.iter().map(floats)).enumerate() {
+        let port = model.output(index).unwrap();
         assert_eq!(output.len(), expected.len());
         let value = |steps: i8| (f32::from(steps) - f32::from(port.zero_point)) * port.scale;
         let error = output.iter().zip(&expected).map(|(&a, b)| (value(a) - b).abs()).fold(0.0, f32::max);

@@ -118,7 +118,7 @@ fn ends<const N: usize>(from: &[i8], to: &mut [i8]) {
     }
 }
 
-/// Values that a thread needs for the means of a pooling.
+/// Values that a thread needs for the means of a pooling, or of whole channels.
 pub(super) const fn means_room(input: Shape) -> usize {
     (input.w as usize + 1) * input.c as usize
 }
@@ -159,6 +159,20 @@ pub(super) fn means(
             level.means(&how, &columns[taps.start * channels..taps.end * channels], sums, out);
         }
     }
+}
+
+/// The sums of whole channels: those of columns first.
+pub(super) fn sums<'a>(level: Level, shape: Shape, input: &[i8], room: &'a mut [i32]) -> &'a [i32] {
+    let channels = shape.c as usize;
+    let (columns, rest) = room.split_at_mut(shape.w as usize * channels);
+    let sums = &mut rest[..channels];
+    columns.fill(0);
+    input.chunks_exact(columns.len()).for_each(|line| level.accumulate(columns, line));
+    sums.fill(0);
+    for column in columns.chunks_exact(channels) {
+        sums.iter_mut().zip(column).for_each(|(sum, &value)| *sum += value);
+    }
+    sums
 }
 
 /// Exponentials of the differences 0, -1 to -255 to the largest value of a pixel.

@@ -138,7 +138,7 @@ impl<'m> Program<'m> {
                 (Kernel::ConvI8(conv) | Kernel::ConvPoolI8(conv, _), _) => conv.band().div_ceil(4),
                 (Kernel::DepthwiseI8(conv), _) => conv.band().div_ceil(4),
                 (Kernel::Winograd(conv), _) => conv.band(),
-                (Kernel::MeanI8, Op::Mean { output, .. }) => output.shape.c as usize,
+                (Kernel::MeanI8, Op::Mean { input, .. }) => int8_maps::means_room(input.shape),
                 (Kernel::CopyI8(_), _) => int8_maps::COPY_ROOM.div_ceil(4),
                 (Kernel::AveragePoolI8(_), Op::Pool(pool)) => int8_maps::means_room(pool.input.shape),
                 (Kernel::BinaryI8(_), Op::Binary(op)) => repeated(&op.b.shape).div_ceil(4),
@@ -366,9 +366,7 @@ impl Team<'_> {
             (Op::Mean { input, output, input_zero, rescale }, Kernel::MeanI8) => {
                 let (from, to) = places::two::<i8>(arena, input, output)?;
                 let band: &mut [i32] = cast_slice_mut(&mut self.locals.first_mut()?.band);
-                let sums = &mut band[..to.len()];
-                sums.fill(0);
-                from.chunks_exact(sums.len()).for_each(|pixel| level.accumulate(sums, pixel));
+                let sums = int8_maps::sums(level, input.shape, from, band);
                 for (to, sum) in to.iter_mut().zip(sums) {
                     *to = mean_of(input.shape, *input_zero, rescale, *sum);
                 }

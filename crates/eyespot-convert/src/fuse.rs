@@ -1,5 +1,6 @@
-//! Passes that make a graph smaller: padding goes into windows, batch norms and activations go into the operators before them, gathered squares into the convolution
-//! after them, and a convolution whose only reader is a max pooling keeps no more than a few rows.
+//! Passes that make a graph smaller: padding goes into windows, batch norms and activations into the operators before them,
+//! gathered squares into the convolution after them, and a convolution whose only reader is a max pooling keeps no more than
+//! a few rows.
 
 use eyespot_nn::graph::{Activation, Axis, BinaryKind, BinaryNumbers, PoolKind, PoolNumbers, Window};
 

@@ -137,6 +137,21 @@ fn a_small_arena_is_an_error_that_names_the_layer() {
     assert!(error.layer_bytes > 40_000 && error.layer_bytes <= error.needed, "{error}");
 }
 
+/// A copy of a few bytes to themselves, two million times for each: found by the fuzz target `model_eye`.
+#[test]
+fn a_copy_without_end_is_refused() {
+    let mut eye = base64(
+        "RVlFlwEAAABgAAAA1VVVf3ABAABDAAAAAAABAQEAAAAAKwQGB7bz/TwFBG91dDEA2AEFBgW28v08BQRvdXQxCAAC0AHYAZYBRAEBEQEBAQEBAQ4H+/r/\
+         AAAAAAUAAA==",
+    );
+    // As the target does it.
+    let len = eye.len() as u32;
+    eye[8..12].copy_from_slice(&len.to_le_bytes());
+    seal(&mut eye);
+    let error = error_of(&eye);
+    assert!(matches!(error, LoadError::Layer { reason: "a copy that does not end", .. }), "{error:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4000) })]
 

@@ -209,6 +209,9 @@ fn copy(copy: &Copy, arena: u32, weights: usize) -> Check {
             .saturating_mul(bytes)
     };
     ensure(copy.axes.iter().all(|axis| axis.count > 0), "a copy of nothing")?;
+    // Values are read again and again where one is repeated, but each is written once.
+    let count = copy.axes.iter().fold(1u64, |count, axis| count.saturating_mul(u64::from(axis.count)));
+    ensure(count.saturating_mul(bytes) <= u64::from(copy.output.len), "a copy that does not end")?;
     ensure(reach(|axis| axis.from) <= u64::from(copy.input.len), OUTSIDE)?;
     ensure(reach(|axis| axis.to) <= u64::from(copy.output.len), OUTSIDE)?;
     if let Some(table) = &copy.table {

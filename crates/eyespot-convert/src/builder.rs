@@ -76,18 +76,23 @@ impl Graph {
             shape_of(sizes).ok_or_else(|| ConvertError::layer(name, "a tensor is empty or too large"))?;
         let source = &self.tensors[view.tensor];
         if view.is_dense() && view.len() == source.shape.len() {
-            if source.shape == shape {
-                return Ok(view.tensor);
-            }
-            let mut alias = source.clone();
-            (alias.shape, alias.alias) = (shape, Some(view.tensor));
-            self.tensors.push(alias);
-            return Ok(self.tensors.len() - 1);
+            return Ok(self.with_shape(view.tensor, shape));
         }
         let (element, quant) = (source.element, source.quant);
         let id = self.tensor(name, shape, element, quant);
         self.copy(name, view, &View::dense(id, view.shape.clone()))?;
         Ok(id)
+    }
+
+    /// A tensor under another shape of as many values: itself, where it has that shape.
+    pub(crate) fn with_shape(&mut self, id: Id, shape: Shape) -> Id {
+        if self.tensors[id].shape == shape {
+            return id;
+        }
+        let mut alias = self.tensors[id].clone();
+        (alias.shape, alias.alias) = (shape, Some(id));
+        self.tensors.push(alias);
+        self.tensors.len() - 1
     }
 
     /// A view with another shape, copied only if it has to be.
@@ -127,17 +132,32 @@ impl Graph {
         name: &str,
         shape: &[usize],
         view: &View,
-        (element, quant): (Element, Option<Quant>),
+        element: Element,
+        quant: Option<Quant>,
     ) -> Option<View> {
         let mut order: Vec<usize> = (0..shape.len()).collect();
         order.sort_by_key(|&axis| std::cmp::Reverse(view.strides.get(axis)));
         let ordered: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();
         let tensor = self.tensor(name, shape_of(image_sizes(&ordered))?, element, quant);
-        let mut back = vec![0; shape.len()];
-        for (place, &axis) in order.iter().enumerate() {
-            back[axis] = place;
+        View::dense(tensor, ordered).restored(&order)
+    }
+
+    /// Writes a view into the middle of a larger one, and zeros around it. `before` are the widths in front on each axis.
+    pub(crate) fn surround(
+        &mut self,
+        name: &str,
+        view: &View,
+        whole: &View,
+        before: &[usize],
+    ) -> Result<(), ConvertError> {
+        self.push(name, Op::Fill { output: whole.tensor });
+        let mut inner = whole.clone();
+        for (axis, (&size, &before)) in view.shape.iter().zip(before).enumerate() {
+            inner = inner
+                .sliced(axis, before, size, 1)
+                .ok_or_else(|| ConvertError::layer(name, "its widths don't fit"))?;
         }
-        View::dense(tensor, ordered).transposed(&back)
+        self.copy(name, view, &inner)
     }
 
     /// A tensor of constants.
@@ -158,6 +178,11 @@ impl Graph {
         self.push(name, Op::Constant { output, data });
         Ok(output)
     }
+}
+
+/// The values of a matrix with so many columns, column by column.
+pub(crate) fn turned<T: Copy>(values: &[T], columns: usize) -> Vec<T> {
+    (0..columns).flat_map(|column| values.iter().skip(column).step_by(columns.max(1)).copied()).collect()
 }
 
 /// Zeros around an image: above, left, below, right.

@@ -113,13 +113,7 @@ impl Graph {
             self.copy(name, b, &same)?;
             return Ok(same.tensor);
         }
-        if self.tensors[b.tensor].shape == shape {
-            return Ok(b.tensor);
-        }
-        let mut alias = self.tensors[b.tensor].clone();
-        (alias.shape, alias.alias) = (shape, Some(b.tensor));
-        self.tensors.push(alias);
-        Ok(self.tensors.len() - 1)
+        Ok(self.with_shape(b.tensor, shape))
     }
 }
 

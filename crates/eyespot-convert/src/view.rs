@@ -51,6 +51,25 @@ impl View {
         })
     }
 
+    /// A view whose axes were put in an order, as it was before.
+    pub(crate) fn restored(&self, order: &[usize]) -> Option<Self> {
+        let mut back = vec![0; order.len()];
+        for (place, &axis) in order.iter().enumerate() {
+            *back.get_mut(axis)? = place;
+        }
+        self.transposed(&back)
+    }
+
+    /// The entries of an axis from `start` to `end`, `step` apart. Negative places count from the end; those outside are
+    /// the ends. `None` where there are none, or backwards.
+    pub(crate) fn between(&self, axis: usize, start: i64, end: i64, step: i64) -> Option<Self> {
+        let size = *self.shape.get(axis)? as i64;
+        let bound = |at: i64| (if at < 0 { at.saturating_add(size) } else { at }).clamp(0, size);
+        let (start, step) = (bound(start) as usize, usize::try_from(step).ok().filter(|&step| step > 0)?);
+        let count = (bound(end) as usize).saturating_sub(start).div_ceil(step);
+        self.sliced(axis, start, count, step)
+    }
+
     /// `count` entries of an axis from `start`, `step` apart.
     pub(crate) fn sliced(&self, axis: usize, start: usize, count: usize, step: usize) -> Option<Self> {
         let last = count.checked_sub(1)?.checked_mul(step)?.checked_add(start)?;

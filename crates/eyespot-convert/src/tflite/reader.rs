@@ -172,7 +172,7 @@ impl<'a> Reader<'a> {
         view: &View,
     ) -> Result<View, ConvertError> {
         let (index, name, element, quant) = self.target(node)?;
-        let output = self.graph.in_order(&name, shape, view, (element, quant));
+        let output = self.graph.in_order(&name, shape, view, element, quant);
         let output =
             output.ok_or_else(|| ConvertError::layer(&node.name, "its output is empty or too large"))?;
         self.views.insert(index, output.clone());

@@ -3,6 +3,7 @@
 
 use super::super::Reader;
 use super::super::model::{Attribute, Constant, Node, Numbers};
+use crate::builder::turned;
 use crate::view::count;
 
 /// The value of an operator whose inputs are known; `None` where they are not, or where it is another operator.
@@ -141,13 +142,10 @@ fn slice(inputs: &[&Constant]) -> Option<Constant> {
 
 /// A matrix with its sides exchanged.
 fn transposed(from: &Constant) -> Constant {
-    fn turn<T: Copy>(values: &[T], columns: usize) -> Vec<T> {
-        (0..columns).flat_map(|column| values.iter().skip(column).step_by(columns.max(1)).copied()).collect()
-    }
     let (rows, columns) = (from.shape[0], from.shape[1]);
     let numbers = match &from.numbers {
-        Numbers::Floats(values) => Numbers::Floats(turn(values, columns)),
-        Numbers::Integers(values) => Numbers::Integers(turn(values, columns)),
+        Numbers::Floats(values) => Numbers::Floats(turned(values, columns)),
+        Numbers::Integers(values) => Numbers::Integers(turned(values, columns)),
     };
     Constant { shape: vec![columns, rows], numbers }
 }

@@ -6,7 +6,7 @@ use super::super::Reader;
 use super::super::model::{Constant, Node};
 use super::{Done, NO_IMAGE, set};
 use crate::ConvertError;
-use crate::builder::{Pads, positions, same, shape_of, touches, window};
+use crate::builder::{Pads, positions, same, shape_of, touches, turned, window};
 use crate::ir::{Conv, ConvData, Op};
 use crate::view::{View, count};
 
@@ -109,11 +109,7 @@ pub(super) fn gemm(reader: &mut Reader, node: &Node) -> Done {
     if inner != depth || channels == 0 {
         return Err(node.error("its weights don't fit its input"));
     }
-    let weights = if transposed {
-        values.to_vec()
-    } else {
-        (0..channels).flat_map(|channel| (0..depth).map(move |at| values[at * channels + channel])).collect()
-    };
+    let weights = if transposed { values.to_vec() } else { turned(values, channels) };
     let bias = bias(reader, node, channels)?;
     dense(reader, node, &view, channels, weights, bias)
 }
@@ -129,8 +125,7 @@ pub(super) fn mat_mul(reader: &mut Reader, node: &Node) -> Done {
     if view.shape.last() != Some(&depth) || channels == 0 {
         return Err(node.error("its weights don't fit its input"));
     }
-    let weights =
-        (0..channels).flat_map(|channel| (0..depth).map(move |at| values[at * channels + channel])).collect();
+    let weights = turned(values, channels);
     dense(reader, node, &view, channels, weights, vec![0.0; channels])
 }
 

@@ -56,11 +56,7 @@ pub(super) fn softmax(reader: &mut Reader, node: &Node) -> Done {
         let wrong = || node.error("its axis is wrong");
         let moved = view.transposed(&order).ok_or_else(wrong)?;
         let id = reader.graph.dense(&node.name, &moved, image_sizes(&moved.shape))?;
-        let mut back = vec![0; order.len()];
-        for (place, &at) in order.iter().enumerate() {
-            back[at] = place;
-        }
-        View::dense(id, moved.shape).transposed(&back).ok_or_else(wrong)?
+        View::dense(id, moved.shape).restored(&order).ok_or_else(wrong)?
     };
     let output = reader.graph.like(node.output(0)?, &view, Element::F32, None);
     let op = Op::Softmax { input: view.tensor, output: output.tensor, numbers: SoftmaxNumbers::F32 };

@@ -12,7 +12,6 @@ use super::Reader;
 use super::model::{Attribute, Constant, Node};
 use crate::ConvertError;
 use crate::builder::{Pads, shape_of};
-use crate::ir::Op;
 use crate::view::{View, count};
 
 type Done = Result<(), ConvertError>;
@@ -210,11 +209,8 @@ impl Reader {
         let [top, left, bottom, right] = pads;
         let sizes = [h + top + bottom, w + left + right, c];
         let output = self.graph.tensor(name, shape_of(sizes).ok_or_else(wrong)?, Element::F32, None);
-        self.graph.push(name, Op::Fill { output });
         let whole = View::channels_first(output, sizes);
-        let inner =
-            whole.sliced(2, top, h, 1).and_then(|view| view.sliced(3, left, w, 1)).ok_or_else(wrong)?;
-        self.graph.copy(name, view, &inner)?;
+        self.graph.surround(name, view, &whole, &[0, 0, top, left])?;
         Ok(whole)
     }
 }

@@ -104,16 +104,8 @@ pub(super) fn slice(reader: &mut Reader, node: &Node) -> Done {
     }
     for (((&start, &end), &axis), &step) in starts.iter().zip(&ends).zip(&axes).zip(&steps) {
         let axis = node.axis(axis, view.shape.len())?;
-        let size = view.shape[axis] as i64;
-        let bound = |at: i64| (if at < 0 { at.saturating_add(size) } else { at }).clamp(0, size);
-        let (start, end) = (bound(start), bound(end));
-        if step < 1 || end <= start {
-            return Err(node.error("it is empty or goes backwards"));
-        }
-        let count = (end - start + step - 1) / step;
-        view = view
-            .sliced(axis, start as usize, count as usize, step as usize)
-            .ok_or_else(|| node.error("it reaches outside its input"))?;
+        let part = view.between(axis, start, end, step);
+        view = part.ok_or_else(|| node.error("it is empty or goes backwards"))?;
     }
     set(reader, node, 0, view)
 }
@@ -151,8 +143,7 @@ pub(super) fn concat(reader: &mut Reader, node: &Node) -> Done {
         let output = reader.new_image(node, [h, w, c])?;
         View::channels_first(output, [h, w, c])
     } else {
-        let order = (Element::F32, None);
-        let whole = reader.graph.in_order(node.output(0)?, &shape, first, order);
+        let whole = reader.graph.in_order(node.output(0)?, &shape, first, Element::F32, None);
         whole.ok_or_else(|| node.error("its output is empty or too large"))?
     };
     let mut start = 0;

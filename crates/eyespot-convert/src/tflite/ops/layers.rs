@@ -6,6 +6,7 @@ use super::super::reader::{Node, Reader, Source, Type};
 use super::pool::placing;
 use super::{Done, clamp, fused};
 use crate::ConvertError;
+use crate::builder::turned;
 use crate::fixed::{fold_zero, multiplier};
 use crate::ir::{Conv, ConvData, Op};
 use crate::view::count;
@@ -46,17 +47,13 @@ pub(super) fn conv(reader: &mut Reader<'_>, node: &Node<'_>, depthwise: bool) ->
 
 /// `[taps, channels]` to `[channels, taps]`.
 fn transposed(data: ConvData, channels: usize) -> ConvData {
-    fn turn<T: Copy>(values: &[T], channels: usize) -> Vec<T> {
-        let taps = values.len() / channels;
-        (0..channels).flat_map(|c| (0..taps).map(move |tap| values[tap * channels + c])).collect()
-    }
     match data {
         ConvData::I8 { weights, weight_zero, bias, multipliers, shifts, clamp } => {
-            let weights = turn(&weights, channels);
+            let weights = turned(&weights, channels);
             ConvData::I8 { weights, weight_zero, bias, multipliers, shifts, clamp }
         }
         ConvData::F32 { weights, bias, activation } => {
-            ConvData::F32 { weights: turn(&weights, channels), bias, activation }
+            ConvData::F32 { weights: turned(&weights, channels), bias, activation }
         }
     }
 }

@@ -82,6 +82,7 @@ pub(super) fn strided_slice(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
     let list = |index| Ok(reader.source(node.input(index)?)?.integers().unwrap_or_default());
     let (starts, ends, steps): (Vec<i64>, Vec<i64>, Vec<i64>) = (list(1)?, list(2)?, list(3)?);
     let mask = |index| node.option(index, 0);
+    let has = |mask: i32, axis: usize| 1_i32.checked_shl(axis as u32).is_some_and(|bit| mask & bit != 0);
     let (open_start, open_end, dropped) = (mask(0)?, mask(1)?, mask(4)?);
     if mask(2)? != 0 || mask(3)? != 0 || steps.len() > view.shape.len() {
         return Err(node.error("new axes and ellipses are not supported"));
@@ -90,25 +91,17 @@ pub(super) fn strided_slice(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
         return Err(node.error("its place is not fixed"));
     }
     for (axis, ((&start, &end), &step)) in starts.iter().zip(&ends).zip(&steps).enumerate() {
-        let size = view.shape[axis] as i64;
-        let place = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
-        let is = |mask: i32| mask & 1 << axis != 0;
-        let start = if is(open_start) { 0 } else { place(start) };
-        let end = match (is(dropped), is(open_end)) {
-            (true, _) => start.saturating_add(1),
-            (false, true) => size,
-            (false, false) => place(end),
+        let start = if has(open_start, axis) { 0 } else { start };
+        let part = if has(dropped, axis) {
+            let place = if start < 0 { start.saturating_add(view.shape[axis] as i64) } else { start };
+            let place = usize::try_from(place).ok().filter(|_| step > 0);
+            place.and_then(|place| view.sliced(axis, place, 1, 1))
+        } else {
+            view.between(axis, start, if has(open_end, axis) { i64::MAX } else { end }, step)
         };
-        let (start, end) =
-            if is(dropped) { (start, end) } else { (start.clamp(0, size), end.clamp(0, size)) };
-        if step < 1 || end <= start || start < 0 {
-            return Err(node.error("it is empty, outside its input or goes backwards"));
-        }
-        let count = (end - start).div_euclid(step) + i64::from((end - start) % step != 0);
-        let part = view.sliced(axis, start as usize, count as usize, step as usize);
-        view = part.ok_or_else(|| node.error("it reaches outside its input"))?;
+        view = part.ok_or_else(|| node.error("it is empty, outside its input or goes backwards"))?;
     }
-    for axis in (0..steps.len()).rev().filter(|axis| dropped & 1 << axis != 0) {
+    for axis in (0..steps.len()).rev().filter(|&axis| has(dropped, axis)) {
         view = view.without(axis).ok_or_else(|| node.error("an axis that it drops is not 1"))?;
     }
     set(reader, node, 0, view)
@@ -153,13 +146,8 @@ pub(super) fn pad(reader: &mut Reader<'_>, node: &Node<'_>) -> Done {
         return Err(node.error("its widths don't fit"));
     }
     let whole = reader.output_in_order(node, &shape, &view)?;
-    reader.graph.push(&node.name, Op::Fill { output: whole.tensor });
-    let mut inner = whole;
-    for (axis, &size) in view.shape.iter().enumerate() {
-        let before = usize::try_from(pads[2 * axis]).unwrap_or(usize::MAX);
-        inner = inner.sliced(axis, before, size, 1).ok_or_else(|| node.error("its widths don't fit"))?;
-    }
-    reader.graph.copy(&node.name, &view, &inner)
+    let before = pads.iter().step_by(2).map(|&width| usize::try_from(width).unwrap_or(usize::MAX));
+    reader.graph.surround(&node.name, &view, &whole, &before.collect::<Vec<_>>())
 }
 
 pub(super) fn resize(reader: &mut Reader<'_>, node: &Node<'_>, bilinear: bool) -> Done {
